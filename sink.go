@@ -55,10 +55,6 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.entered = time.Now()
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
-	t.ev.Resumes = ""
-	if c.Resumes != nil {
-		t.ev.Resumes = t.resumed(c.Resumes)
-	}
 	t.begin(uint64(c.Number), c)
 	t.left = false
 	t.tell(event.CallEntry)
@@ -123,6 +119,11 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 		f(t, nr, &o)
 	}
 	t.call.SP = c.SP
+	resumed := ""
+	if c.Resumes != nil {
+		resumed = t.resumed(c.Resumes)
+	}
+	t.call.Resumed = resumed
 	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
 }
 

@@ -54,19 +54,20 @@ const (
 // zero value is ready; it is meant to be used again for the thread's next call, and its
 // Values are valid until then.
 type Call struct {
-	Desc   *syscalls.Call // the variant that the arguments chose
-	Number uint64
-	ABI    syscalls.ABI
-	Regs   [6]uint64
-	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
-	Args   []Value // the first Ready of them are decoded
-	Ready  int
-	Early  int  // how many of them were decoded before the call
-	Done   bool // the result is known
-	Failed bool
-	Ret    int64 // the result, or the negated error number when Failed
-	Result Value
-	Aux    Value // what the result means, Absent if there is nothing to say
+	Desc    *syscalls.Call // the variant that the arguments chose
+	Number  uint64
+	ABI     syscalls.ABI
+	Regs    [6]uint64
+	Resumed string  // restart_syscall(2): the name of the call that goes on, to be set before Enter
+	SP      uint64  // the stack pointer, to be set before Enter; few calls look at it
+	Args    []Value // the first Ready of them are decoded
+	Ready   int
+	Early   int  // how many of them were decoded before the call
+	Done    bool // the result is known
+	Failed  bool
+	Ret     int64 // the result, or the negated error number when Failed
+	Result  Value
+	Aux     Value // what the result means, Absent if there is nothing to say
 
 	opts      Options
 	mem       Memory

@@ -50,7 +50,6 @@ type Event struct {
 	IP       uint64 // calls: the program's instruction pointer
 	Call     *decode.Call
 	Lost     bool          // CallExit: the thread ended inside the call, there is no result
-	Resumes  string        // restart_syscall: the call that it goes on with
 	Siginfo  *decode.Value // Signal: a siginfo_t as it is described, nil if it could not be read
 	Signo    int           // GroupStop, Killed
 	Code     int           // Exited: exit status

@@ -227,11 +227,15 @@ func appendJSON(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 		b = appendAddress(b, v.Addr)
 	}
 	if v.State == decode.Known {
+		if t.Format == syscalls.FormatPolled { // named parts
+			key("fields")
+			return append(appendMembers(b, v.Sub, abi), '}')
+		}
 		switch t.Kind {
 		case syscalls.KindStruct:
 			key("fields")
 			b = appendMembers(b, v.Sub, abi)
-		case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv:
+		case syscalls.KindArray, syscalls.KindRecords, syscalls.KindFDSet, syscalls.KindStrings, syscalls.KindEnv:
 			key("elements")
 			b = append(b, '[')
 			for i := range v.Sub {
@@ -288,7 +292,7 @@ func appendJSON(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 
 func appendNumber(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	switch v.Type.Kind {
-	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindTime:
+	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindTime, syscalls.KindDate:
 		return strconv.AppendInt(b, intOf(v, abi), 10)
 	}
 	return strconv.AppendUint(b, v.Num, 10)

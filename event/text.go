@@ -420,9 +420,9 @@ func (t *Text) callHead(e *Event) {
 	switch {
 	case t.raw(c):
 		t.rawArgs(c)
-	case e.Resumes != "":
+	case c.Resumed != "":
 		t.buf = append(t.buf, "<... resuming interrupted "...)
-		t.buf = append(t.buf, e.Resumes...)
+		t.buf = append(t.buf, c.Resumed...)
 		t.buf = append(t.buf, " ...>"...)
 	default:
 		t.args(c, 0, c.Ready)
@@ -511,7 +511,7 @@ func (t *Text) exit(e *Event) {
 	switch {
 	case e.Lost && t.unfinished(e):
 		t.buf = append(t.buf, " <unfinished ...>"...)
-	case !e.Lost && !t.raw(c) && e.Resumes == "":
+	case !e.Lost && !t.raw(c) && c.Resumed == "":
 		t.args(c, min(first, c.Ready), c.Ready)
 	}
 	t.buf = append(t.buf, ") "...)
@@ -538,10 +538,7 @@ func (t *Text) exit(e *Event) {
 
 // unfinished tells whether the end of a call that will have no result would have shown more of it.
 func (t *Text) unfinished(e *Event) bool {
-	if e.Resumes != "" {
-		return false
-	}
-	return !t.raw(e.Call) && int(e.Call.Desc.Defer) < len(e.Call.Desc.Args)
+	return e.Call.Resumed == "" && !t.raw(e.Call) && int(e.Call.Desc.Defer) < len(e.Call.Desc.Args)
 }
 
 // frame writes one line of a stack trace.

@@ -111,6 +111,7 @@ var pidPlaces = []*regexp.Regexp{
 
 var (
 	randomPattern  = regexp.MustCompile(`getrandom\("[^"]*"`)
+	spentByChild   = regexp.MustCompile(`(si_[us]time)=\d+(?: /\*[^*]*\*/)?`)
 	addressPattern = regexp.MustCompile(`\b0x(?:7f[0-9a-f]{10}|[1-9a-f][0-9a-f]{6,7})\b`)
 	rawPattern     = regexp.MustCompile(`(get[tp]?p?id\(\)|(?:clone|vfork|wait4)\(.*\)) += 0x[0-9a-f]+`)
 	ipPattern      = regexp.MustCompile(`\[[0-9a-f]{8,16}\] `)
@@ -215,8 +216,7 @@ func normaliseLine(row *conformanceRow, line string, pids map[string]string) str
 	}
 	line = addressPattern.ReplaceAllString(line, "ADDR")
 	line = ipPattern.ReplaceAllString(line, "[IP] ")
-	line = strings.ReplaceAll(line, "si_utime=1", "si_utime=0")
-	line = strings.ReplaceAll(line, "si_stime=1", "si_stime=0")
+	line = spentByChild.ReplaceAllString(line, "$1=0")
 	if row.times {
 		line = clockPattern.ReplaceAllStringFunc(line, func(s string) string {
 			if strings.Contains(s, ":") {

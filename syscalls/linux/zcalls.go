@@ -522,7 +522,7 @@ var zcallsI386 = [...]*call{
 	128: &zcall_init_module,
 	129: &zcall_delete_module,
 	130: &zcall_get_kernel_syms_2,
-	131: &zcall_quotactl_2,
+	131: &zcall_quotactl,
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
@@ -823,7 +823,7 @@ var zcallsI386 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_2,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1013,7 +1013,7 @@ var zcallsX32 = [...]*call{
 	173: &zcall_ioperm,
 	175: &zcall_init_module,
 	176: &zcall_delete_module,
-	179: &zcall_quotactl_3,
+	179: &zcall_quotactl,
 	181: &zcall_getpmsg_3,
 	182: &zcall_putpmsg_3,
 	183: &zcall_afs_syscall_3,
@@ -1162,7 +1162,7 @@ var zcallsX32 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_3,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1289,7 +1289,7 @@ var zcallsARM64 = [...]*call{
 	57:  &zcall_close,
 	58:  &zcall_vhangup,
 	59:  &zcall_pipe2,
-	60:  &zcall_quotactl_4,
+	60:  &zcall_quotactl,
 	61:  &zcall_getdents64,
 	62:  &zcall_lseek,
 	63:  &zcall_read,
@@ -1527,7 +1527,7 @@ var zcallsARM64 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_4,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1733,6 +1733,7 @@ var (
 		{name: "ptrace_options", it: &zset_ptrace_options},
 		{name: "ptrace_peeksiginfo", it: &zset_ptrace_peeksiginfo},
 		{name: "ptrace_requests", it: &zset_ptrace_requests},
+		{name: "quota_cmds", it: &zset_quota_cmds},
 		{name: "reboot_cmds", it: &zset_reboot_cmds},
 		{name: "reboot_magic1", it: &zset_reboot_magic1},
 		{name: "reboot_magic2", it: &zset_reboot_magic2},
@@ -2104,7 +2105,7 @@ var (
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt903},
+		{name: "key", it: &zt904},
 	}
 )
 
@@ -2317,7 +2318,7 @@ var (
 	zt205  = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
 	zt206  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 	zt207  = typ{Kind: 27, Struct: &zstruct_iovec_out}
-	zt208  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}}
+	zt208  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 1, Num: 0x2}, Params: []*expr{&expr{Op: 4}}}
 	zt209  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
 	zt210  = typ{Kind: 27, Struct: &zstruct_iovec_in}
 	zt211  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x2}}
@@ -2940,360 +2941,361 @@ var (
 	zt828  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
 	zt829  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
 	zt830  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt831  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt832  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
-	zt833  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt834  = typ{Kind: 13, Dir: 2, Width: 254}
-	zt835  = typ{Kind: 13, Width: 254}
-	zt836  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt837  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt838  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt839  = typ{Kind: 2, Width: 4, Format: 4}
-	zt840  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt841  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt842  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt843  = typ{Kind: 2, Dir: 2, Width: 254}
-	zt844  = typ{Kind: 27, Struct: &zstruct_io_event}
-	zt845  = typ{Kind: 26, Dir: 2, Elem: &zt844, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt846  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt847  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
-	zt848  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
-	zt849  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
-	zt850  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
-	zt851  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
-	zt852  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
-	zt853  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
-	zt854  = typ{Kind: 26, Dir: 1, Elem: &zt853, Len: &expr{Op: 1, Num: 0x1}}
-	zt855  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
-	zt856  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
-	zt857  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
-	zt858  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt859  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt860  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt861  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt862  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt863  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt864  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt865  = typ{Kind: 26, Dir: 2, Elem: &zt864, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt866  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt867  = typ{Kind: 34, Dir: 2, Elem: &zt866, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt868  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt869  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt870  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt871  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt872  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt873  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt874  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt875  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt876  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt877  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt878  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt879  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt880  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt881  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt882  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt883  = typ{Kind: 26, Dir: 1, Elem: &zt882, Len: &expr{Op: 0, Num: 0x2}}
-	zt884  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt885  = typ{Kind: 35, Width: 254}
-	zt886  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt887  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt888  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt889  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt890  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt891  = typ{Kind: 26, Dir: 2, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt892  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt893  = typ{Kind: 10, Width: 4}
-	zt894  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt895  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt896  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt897  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt898  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt899  = typ{Kind: 26, Dir: 1, Elem: &zt898, Len: &expr{Op: 1, Num: 0x1}}
-	zt900  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt901  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt902  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt903  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt904  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt905  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt906  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt907  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt908  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt909  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt910  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt911  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt912  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt913  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt914  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt915  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt916  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt917  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt918  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt919  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt920  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt921  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt922  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt923  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt924  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt925  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt926  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt927  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt928  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt929  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
-	zt930  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt931  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt932  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt933  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt934  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt935  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt936  = typ{Kind: 0, Width: 4, Format: 5}
-	zt937  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt938  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt939  = typ{Kind: 6, Width: 4}
-	zt940  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt941  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt942  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt943  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt944  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt945  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt946  = typ{Kind: 1, Dir: 2, Width: 255}
-	zt947  = typ{Kind: 0, Dir: 1, Width: 8}
-	zt948  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt949  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt950  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt951  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt952  = typ{Kind: 26, Dir: 2, Elem: &zt314, Len: &expr{Op: 1, Num: 0x1}}
-	zt953  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt954  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt955  = typ{Kind: 26, Dir: 1, Elem: &zt954, Len: &expr{Op: 0, Num: 0x2}}
-	zt956  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt957  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt958  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt959  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt960  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt961  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt962  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt963  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt964  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt965  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt966  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt967  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt968  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt969  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt970  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt971  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt972  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
-	zt973  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt974  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt975  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt976  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt977  = typ{Kind: 26, Dir: 3, Elem: &zt976, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt978  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt979  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt980  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt981  = typ{Kind: 18, Width: 8}
-	zt982  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt983  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt984  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
-	zt985  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt986  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt987  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt988  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt989  = typ{Kind: 26, Dir: 3, Elem: &zt988, Len: &expr{Op: 1, Num: 0x2}}
-	zt990  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt991  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt992  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt993  = typ{Kind: 26, Dir: 2, Elem: &zt992, Len: &expr{Op: 1, Num: 0x2}}
-	zt994  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt995  = typ{Kind: 26, Dir: 1, Elem: &zt994, Len: &expr{Op: 1, Num: 0x4}}
-	zt996  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt997  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt998  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt999  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt1000 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt1001 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt1002 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
-	zt1003 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt1004 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt1005 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt1008 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt1009 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt1010 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt1011 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt1012 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt1013 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt1015 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt1016 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt1017 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt1019 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
-	zt1020 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt1021 = typ{Kind: 4, Width: 8}
-	zt1022 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt1023 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt1024 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
-	zt1025 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
-	zt1026 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt1027 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt1028 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt1029 = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt1030 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt1031 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt1032 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt1034 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt1035 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt1036 = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt1037 = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt1038 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt1039 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt1040 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt1041 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt1042 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt1043 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt1044 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt1045 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt1046 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt1047 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt1048 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt1049 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt1050 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt1051 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt1052 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt1053 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt1054 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt1055 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt1056 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt1057 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt1058 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt1059 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt1060 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt1061 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt1062 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt1063 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
-	zt1064 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
-	zt1065 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
-	zt1066 = typ{Kind: 27, Struct: &zstruct_sq_off}
-	zt1067 = typ{Kind: 27, Struct: &zstruct_cq_off}
-	zt1068 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
-	zt1069 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
-	zt1070 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
-	zt1071 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
-	zt1072 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
-	zt1073 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
-	zt1074 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
-	zt1075 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
-	zt1076 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
-	zt1077 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
-	zt1078 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
-	zt1079 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
-	zt1080 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
-	zt1081 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
-	zt1082 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
-	zt1083 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
-	zt1084 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
-	zt1085 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
-	zt1086 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
-	zt1087 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
-	zt1088 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
-	zt1089 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
-	zt1090 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
-	zt1091 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt1092 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt1093 = typ{Kind: 9, Width: 8}
-	zt1094 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt1095 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt1096 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt1097 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt1098 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt1099 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt1100 = typ{Kind: 10, Width: 8}
-	zt1101 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt1102 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt1103 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt1104 = typ{Kind: 26, Dir: 1, Elem: &zt994, Len: &expr{Op: 1, Num: 0x2}}
-	zt1105 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt1106 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
-	zt1107 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
-	zt1108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
-	zt1109 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt1110 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt1111 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt1112 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt1113 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt1114 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt1115 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt1116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt1117 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt1118 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt1119 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt1120 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt1121 = typ{Kind: 26, Dir: 1, Elem: &zt1120, Len: &expr{Op: 1, Num: 0x1}}
-	zt1122 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
-	zt1123 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
-	zt1124 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1125 = typ{Kind: 26, Dir: 1, Elem: &zt1120, Len: &expr{Op: 0, Num: 0x2}}
-	zt1126 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
-	zt1127 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt1128 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1129 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1130 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1131 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1132 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1133 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1134 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1135 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1136 = typ{Kind: 8, Width: 2}
-	zt1137 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt1138 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1139 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1140 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1141 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1142 = typ{Kind: 26, Dir: 2, Elem: &zt1136, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1143 = typ{Kind: 26, Dir: 1, Elem: &zt1136, Len: &expr{Op: 1}}
-	zt1144 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
-	zt1145 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
-	zt1146 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1147 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1148 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1149 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1150 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1151 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1152 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1153 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1154 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1155 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1156 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1157 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1158 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1159 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1160 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1161 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1162 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1163 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1164 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1165 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1166 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1167 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1168 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1169 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1170 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1171 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1172 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1173 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1174 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1175 = typ{Kind: 26, Dir: 1, Elem: &zt1174, Len: &expr{Op: 0, Num: 0x2}}
-	zt1176 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1177 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1178 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1179 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1180 = typ{Kind: 26, Dir: 2, Elem: &zt1179, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1181 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1182 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1183 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1184 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt831  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
+	zt832  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt833  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt834  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt835  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt836  = typ{Kind: 13, Width: 254}
+	zt837  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt838  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt839  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt840  = typ{Kind: 2, Width: 4, Format: 4}
+	zt841  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt842  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt843  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt844  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt845  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt846  = typ{Kind: 26, Dir: 2, Elem: &zt845, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt847  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt848  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt849  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt850  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt851  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt852  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt853  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt854  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt855  = typ{Kind: 26, Dir: 1, Elem: &zt854, Len: &expr{Op: 1, Num: 0x1}}
+	zt856  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt857  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt858  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt859  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt860  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt861  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt862  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt863  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt864  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt865  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt866  = typ{Kind: 26, Dir: 2, Elem: &zt865, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt867  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt868  = typ{Kind: 34, Dir: 2, Elem: &zt867, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt869  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt870  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt871  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt872  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt873  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt874  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt875  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt876  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt877  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt878  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt879  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt880  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt881  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt882  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt883  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt884  = typ{Kind: 26, Dir: 1, Elem: &zt883, Len: &expr{Op: 0, Num: 0x2}}
+	zt885  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt886  = typ{Kind: 35, Width: 254}
+	zt887  = typ{Kind: 26, Dir: 1, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt888  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt889  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt890  = typ{Kind: 26, Dir: 1, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt891  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt892  = typ{Kind: 26, Dir: 2, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt893  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt894  = typ{Kind: 10, Width: 4}
+	zt895  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt896  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt897  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt898  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt899  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt900  = typ{Kind: 26, Dir: 1, Elem: &zt899, Len: &expr{Op: 1, Num: 0x1}}
+	zt901  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt902  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt903  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt904  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt905  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt906  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt907  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt908  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt909  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt910  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt911  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt912  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt913  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt914  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt915  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt916  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt917  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt918  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt919  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt920  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt921  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt922  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt923  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt924  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt925  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt926  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt927  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt928  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt929  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt930  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
+	zt931  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt932  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt933  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt934  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt935  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt936  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt937  = typ{Kind: 0, Width: 4, Format: 5}
+	zt938  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt939  = typ{Kind: 26, Dir: 1, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt940  = typ{Kind: 6, Width: 4}
+	zt941  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt942  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt943  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt944  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt945  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt946  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt947  = typ{Kind: 1, Dir: 2, Width: 255}
+	zt948  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt949  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt950  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt951  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt952  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt953  = typ{Kind: 26, Dir: 2, Elem: &zt314, Len: &expr{Op: 1, Num: 0x1}}
+	zt954  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt955  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt956  = typ{Kind: 26, Dir: 1, Elem: &zt955, Len: &expr{Op: 0, Num: 0x2}}
+	zt957  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt958  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt959  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt960  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt961  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt962  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt963  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt964  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt965  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt966  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt967  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt968  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt969  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt970  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt971  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt972  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt973  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
+	zt974  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt975  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt976  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt977  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt978  = typ{Kind: 26, Dir: 3, Elem: &zt977, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt979  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt980  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt981  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt982  = typ{Kind: 18, Width: 8}
+	zt983  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt984  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt985  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt986  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt987  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt988  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt989  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt990  = typ{Kind: 26, Dir: 3, Elem: &zt989, Len: &expr{Op: 1, Num: 0x2}}
+	zt991  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt992  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt993  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt994  = typ{Kind: 26, Dir: 2, Elem: &zt993, Len: &expr{Op: 1, Num: 0x2}}
+	zt995  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt996  = typ{Kind: 26, Dir: 1, Elem: &zt995, Len: &expr{Op: 1, Num: 0x4}}
+	zt997  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt998  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt999  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt1000 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1001 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt1002 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt1003 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
+	zt1004 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt1005 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt1006 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt1007 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt1009 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt1010 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt1011 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt1012 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt1013 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt1015 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt1016 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt1017 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt1018 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt1020 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt1021 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt1022 = typ{Kind: 4, Width: 8}
+	zt1023 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt1024 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt1025 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt1026 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt1027 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt1028 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt1029 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt1030 = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt1031 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt1032 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt1033 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt1034 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt1035 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt1036 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt1037 = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt1038 = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt1039 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt1040 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt1041 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt1042 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt1043 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt1044 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt1045 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt1046 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt1047 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt1048 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt1049 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt1050 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt1051 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt1052 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt1053 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt1055 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt1056 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt1057 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt1058 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt1060 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt1061 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt1062 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt1063 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt1064 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt1065 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt1066 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt1067 = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt1068 = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt1069 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt1070 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1071 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1072 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1073 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt1074 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1075 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1076 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1077 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1078 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1079 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1080 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1081 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1082 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1083 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1084 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1085 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1086 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1087 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1088 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1089 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1090 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1091 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1092 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1093 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1094 = typ{Kind: 9, Width: 8}
+	zt1095 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1096 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1097 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1099 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1100 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1101 = typ{Kind: 10, Width: 8}
+	zt1102 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1103 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1104 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1105 = typ{Kind: 26, Dir: 1, Elem: &zt995, Len: &expr{Op: 1, Num: 0x2}}
+	zt1106 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1107 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1108 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1109 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1110 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1111 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1112 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1113 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1114 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1115 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1118 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1119 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1120 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1121 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1122 = typ{Kind: 26, Dir: 1, Elem: &zt1121, Len: &expr{Op: 1, Num: 0x1}}
+	zt1123 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1124 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1125 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1126 = typ{Kind: 26, Dir: 1, Elem: &zt1121, Len: &expr{Op: 0, Num: 0x2}}
+	zt1127 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1128 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1129 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1130 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1131 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1132 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1133 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1134 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1135 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1136 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1137 = typ{Kind: 8, Width: 2}
+	zt1138 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1139 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1140 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1141 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1142 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1143 = typ{Kind: 26, Dir: 2, Elem: &zt1137, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1144 = typ{Kind: 26, Dir: 1, Elem: &zt1137, Len: &expr{Op: 1}}
+	zt1145 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1146 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1147 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1148 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1149 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1150 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1151 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1152 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1153 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1154 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1155 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1156 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1157 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1158 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1159 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1160 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1161 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1162 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1163 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1164 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1165 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1166 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1167 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1168 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1169 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1170 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1171 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1172 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1173 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1174 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1175 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1176 = typ{Kind: 26, Dir: 1, Elem: &zt1175, Len: &expr{Op: 0, Num: 0x2}}
+	zt1177 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1178 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1179 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1180 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1181 = typ{Kind: 26, Dir: 2, Elem: &zt1180, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1182 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1183 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1184 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1185 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -14477,12 +14479,69 @@ var zcall_query_module = call{Name: "query_module", Args: []field{
 	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
+var zset_quota_cmds = set{Name: "quota_cmds", Unknown: "Q_???", Vals: []val{
+	{Name: "QCMD(Q_SYNC, USRQUOTA)", Value: 0x80000100, Mask: 0x80000100},
+	{Name: "QCMD(Q_SYNC, GRPQUOTA)", Value: 0x80000101, Mask: 0x80000101},
+	{Name: "QCMD(Q_SYNC, PRJQUOTA)", Value: 0x80000102, Mask: 0x80000102},
+	{Name: "QCMD(Q_QUOTAON, USRQUOTA)", Value: 0x80000200, Mask: 0x80000200},
+	{Name: "QCMD(Q_QUOTAON, GRPQUOTA)", Value: 0x80000201, Mask: 0x80000201},
+	{Name: "QCMD(Q_QUOTAON, PRJQUOTA)", Value: 0x80000202, Mask: 0x80000202},
+	{Name: "QCMD(Q_QUOTAOFF, USRQUOTA)", Value: 0x80000300, Mask: 0x80000300},
+	{Name: "QCMD(Q_QUOTAOFF, GRPQUOTA)", Value: 0x80000301, Mask: 0x80000301},
+	{Name: "QCMD(Q_QUOTAOFF, PRJQUOTA)", Value: 0x80000302, Mask: 0x80000302},
+	{Name: "QCMD(Q_GETFMT, USRQUOTA)", Value: 0x80000400, Mask: 0x80000400},
+	{Name: "QCMD(Q_GETFMT, GRPQUOTA)", Value: 0x80000401, Mask: 0x80000401},
+	{Name: "QCMD(Q_GETFMT, PRJQUOTA)", Value: 0x80000402, Mask: 0x80000402},
+	{Name: "QCMD(Q_GETINFO, USRQUOTA)", Value: 0x80000500, Mask: 0x80000500},
+	{Name: "QCMD(Q_GETINFO, GRPQUOTA)", Value: 0x80000501, Mask: 0x80000501},
+	{Name: "QCMD(Q_GETINFO, PRJQUOTA)", Value: 0x80000502, Mask: 0x80000502},
+	{Name: "QCMD(Q_SETINFO, USRQUOTA)", Value: 0x80000600, Mask: 0x80000600},
+	{Name: "QCMD(Q_SETINFO, GRPQUOTA)", Value: 0x80000601, Mask: 0x80000601},
+	{Name: "QCMD(Q_SETINFO, PRJQUOTA)", Value: 0x80000602, Mask: 0x80000602},
+	{Name: "QCMD(Q_GETQUOTA, USRQUOTA)", Value: 0x80000700, Mask: 0x80000700},
+	{Name: "QCMD(Q_GETQUOTA, GRPQUOTA)", Value: 0x80000701, Mask: 0x80000701},
+	{Name: "QCMD(Q_GETQUOTA, PRJQUOTA)", Value: 0x80000702, Mask: 0x80000702},
+	{Name: "QCMD(Q_SETQUOTA, USRQUOTA)", Value: 0x80000800, Mask: 0x80000800},
+	{Name: "QCMD(Q_SETQUOTA, GRPQUOTA)", Value: 0x80000801, Mask: 0x80000801},
+	{Name: "QCMD(Q_SETQUOTA, PRJQUOTA)", Value: 0x80000802, Mask: 0x80000802},
+	{Name: "QCMD(Q_GETNEXTQUOTA, USRQUOTA)", Value: 0x80000900, Mask: 0x80000900},
+	{Name: "QCMD(Q_GETNEXTQUOTA, GRPQUOTA)", Value: 0x80000901, Mask: 0x80000901},
+	{Name: "QCMD(Q_GETNEXTQUOTA, PRJQUOTA)", Value: 0x80000902, Mask: 0x80000902},
+	{Name: "QCMD(Q_XQUOTAON, USRQUOTA)", Value: 0x580100, Mask: 0x580100},
+	{Name: "QCMD(Q_XQUOTAON, GRPQUOTA)", Value: 0x580101, Mask: 0x580101},
+	{Name: "QCMD(Q_XQUOTAON, PRJQUOTA)", Value: 0x580102, Mask: 0x580102},
+	{Name: "QCMD(Q_XQUOTAOFF, USRQUOTA)", Value: 0x580200, Mask: 0x580200},
+	{Name: "QCMD(Q_XQUOTAOFF, GRPQUOTA)", Value: 0x580201, Mask: 0x580201},
+	{Name: "QCMD(Q_XQUOTAOFF, PRJQUOTA)", Value: 0x580202, Mask: 0x580202},
+	{Name: "QCMD(Q_XGETQUOTA, USRQUOTA)", Value: 0x580300, Mask: 0x580300},
+	{Name: "QCMD(Q_XGETQUOTA, GRPQUOTA)", Value: 0x580301, Mask: 0x580301},
+	{Name: "QCMD(Q_XGETQUOTA, PRJQUOTA)", Value: 0x580302, Mask: 0x580302},
+	{Name: "QCMD(Q_XSETQLIM, USRQUOTA)", Value: 0x580400, Mask: 0x580400},
+	{Name: "QCMD(Q_XSETQLIM, GRPQUOTA)", Value: 0x580401, Mask: 0x580401},
+	{Name: "QCMD(Q_XSETQLIM, PRJQUOTA)", Value: 0x580402, Mask: 0x580402},
+	{Name: "QCMD(Q_XGETQSTAT, USRQUOTA)", Value: 0x580500, Mask: 0x580500},
+	{Name: "QCMD(Q_XGETQSTAT, GRPQUOTA)", Value: 0x580501, Mask: 0x580501},
+	{Name: "QCMD(Q_XGETQSTAT, PRJQUOTA)", Value: 0x580502, Mask: 0x580502},
+	{Name: "QCMD(Q_XQUOTARM, USRQUOTA)", Value: 0x580600, Mask: 0x580600},
+	{Name: "QCMD(Q_XQUOTARM, GRPQUOTA)", Value: 0x580601, Mask: 0x580601},
+	{Name: "QCMD(Q_XQUOTARM, PRJQUOTA)", Value: 0x580602, Mask: 0x580602},
+	{Name: "QCMD(Q_XQUOTASYNC, USRQUOTA)", Value: 0x580700, Mask: 0x580700},
+	{Name: "QCMD(Q_XQUOTASYNC, GRPQUOTA)", Value: 0x580701, Mask: 0x580701},
+	{Name: "QCMD(Q_XQUOTASYNC, PRJQUOTA)", Value: 0x580702, Mask: 0x580702},
+	{Name: "QCMD(Q_XGETQSTATV, USRQUOTA)", Value: 0x580800, Mask: 0x580800},
+	{Name: "QCMD(Q_XGETQSTATV, GRPQUOTA)", Value: 0x580801, Mask: 0x580801},
+	{Name: "QCMD(Q_XGETQSTATV, PRJQUOTA)", Value: 0x580802, Mask: 0x580802},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, USRQUOTA)", Value: 0x580900, Mask: 0x580900},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, GRPQUOTA)", Value: 0x580901, Mask: 0x580901},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, PRJQUOTA)", Value: 0x580902, Mask: 0x580902},
+}, Sorted: []uint16{27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
+
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt831, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 4}
 
 var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -14516,45 +14575,45 @@ var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []va
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 2}
 
@@ -14597,8 +14656,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt834, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt835, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt835, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt836, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -14647,30 +14706,30 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt838},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt839},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt839},
+	{Vals: []uint64{0x5}, Type: &zt840},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt836, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt837, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt837, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt838, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt840, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt841, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt841, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt842, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt842, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt843, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
@@ -14679,7 +14738,7 @@ var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt843, Reg: 1, Reg32: 1},
+	{Name: "ctx", Type: &zt844, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
@@ -14697,7 +14756,7 @@ var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt845, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt846, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -14731,51 +14790,51 @@ var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []
 var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt846, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt847, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt847, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt848, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt500, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
-	{Name: "aio_buf", Type: &zt848, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
-	{Name: "aio_buf", Type: &zt849, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
-	{Name: "aio_buf", Type: &zt850, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
-	{Name: "aio_buf", Type: &zt851, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_buf", Type: &zt849, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt850, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt851, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt852, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
 	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
-	{Name: "aio_flags", Type: &zt852, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_flags", Type: &zt853, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
 }}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt854, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "iocbpp", Type: &zt855, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt846, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt847, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt847, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt848, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt500, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
-	{Name: "rest", Type: &zt855, Off: [3]uint16{24, 24, 24}},
+	{Name: "rest", Type: &zt856, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt856, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "iocb", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt858, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt858, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt859, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt859, Reg: 1, Reg32: 2},
+	{Name: "buf", Type: &zt860, Reg: 1, Reg32: 2},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -14813,20 +14872,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt861, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt862, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt862, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt863, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt863, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt864, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -14849,7 +14908,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt867, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt868, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -14879,7 +14938,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt868, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt869, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -14923,24 +14982,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt875, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt876, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt873},
-	{Vals: []uint64{0x2}, Type: &zt874},
-}, Else: &zt876}
+	{Vals: []uint64{0x4}, Type: &zt874},
+	{Vals: []uint64{0x2}, Type: &zt875},
+}, Else: &zt877}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt870, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt871, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt872, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt877, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt872, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt873, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt878, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt878, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt879, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -14955,14 +15014,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt880, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt881, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt882, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt881, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt882, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -14974,23 +15033,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -15001,16 +15060,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt863, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt864, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -15026,7 +15085,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt883, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt884, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -15053,15 +15112,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt884, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt886, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt885, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt887, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt887, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt888, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt888, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt889, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt889, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -15081,11 +15140,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt890, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt891, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt891, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt892, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt892, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt893, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -15093,18 +15152,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt894, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt895, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt895, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt896, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt893, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt896, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt894, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt897, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -15129,13 +15188,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt878, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt879, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt896, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt897, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt897, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt898, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -15156,8 +15215,8 @@ var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []va
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt899, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt900, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt900, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt901, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -15173,8 +15232,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt901, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt902, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt903, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt650, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt495, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt496, Reg: 4, Reg32: 4},
@@ -15194,16 +15253,16 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 var zcall_add_key = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt804, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "_payload", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt903, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
 	{Name: "_type", Type: &zt804, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt804, Reg: 1, Reg32: 1},
 	{Name: "_callout_info", Type: &zt804, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt903, Reg: 3, Reg32: 3},
+	{Name: "destringid", Type: &zt904, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -15243,31 +15302,31 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt905, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt906, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt906, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt907, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt804, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt907, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt908, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt908, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt909, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt909, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt910, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -15304,63 +15363,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt910, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt911, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt911, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt912, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt912, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt913, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt913, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt914, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt914, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt915, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt915, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt916, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt916, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt917, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt917, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt918, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt804, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt918, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt919, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt919, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt920, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt920, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt921, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt903, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt904, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -15376,62 +15435,62 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt921, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt922, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt922, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt923, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt923, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt925, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt925, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt913, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt926, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt914, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt926, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt927, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt927, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt928, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt482, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt928, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt929, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt929, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt930, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt930, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt931, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt931, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt932, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt932, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt933, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt804, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -15441,15 +15500,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt933, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt903, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt934, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt934, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt904, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt935, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt904, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt905, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -15489,15 +15548,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt935, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt936, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt936, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt937, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt935, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt936, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt936, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt937, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -15529,7 +15588,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt937, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt938, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -15540,25 +15599,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt938, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt938, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt939, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt705, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt706, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -15574,74 +15633,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt940, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt883, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt884, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt941, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt940, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt939, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt940, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt942, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt943, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -15650,15 +15709,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt941, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt943, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt942, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt944, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt941, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt944, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt942, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt945, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -15680,7 +15739,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt945, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt946, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -15691,7 +15750,7 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "head_ptr", Type: &zt596, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt946, Reg: 2, Reg32: 2},
+	{Name: "len_ptr", Type: &zt947, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -15703,18 +15762,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt947, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt948, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt947, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt948, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt948, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt949, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt948, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt949, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -15727,14 +15786,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt949, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt950, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt948, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt949, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -15745,10 +15804,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt950, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt951, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt952, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt953, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt951, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt952, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt953, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt954, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -15757,18 +15816,18 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt955, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt956, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -15786,8 +15845,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt957, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt958, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt959, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -15807,21 +15866,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt959, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt960, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt880, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt881, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt959, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt882, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt881, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt882, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -15833,7 +15892,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt960, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt961, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -15845,7 +15904,7 @@ var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "user_mask", Type: &zt669, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt961, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt962, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -15856,7 +15915,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt962, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt963, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -15864,7 +15923,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt963, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt964, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -15908,12 +15967,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt964, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt965, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt964, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt965, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -15922,7 +15981,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt965, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt966, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -15988,8 +16047,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt967},
-	{Vals: []uint64{0x1}, Type: &zt968},
+	{Vals: []uint64{0x0}, Type: &zt968},
+	{Vals: []uint64{0x1}, Type: &zt969},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -16037,11 +16096,11 @@ var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
 
 var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
 	{Name: "type", Type: &zt640, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt966, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt969, Off: [3]uint16{8, 8, 8}},
+	{Name: "size", Type: &zt967, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt970, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt970, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt971, Off: [3]uint16{32, 32, 32}},
+	{Name: "sample_type", Type: &zt971, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt972, Off: [3]uint16{32, 32, 32}},
 	{Name: "disabled", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
 	{Name: "inherit", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
 	{Name: "pinned", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
@@ -16057,7 +16116,7 @@ var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16
 	{Name: "enable_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
 	{Name: "task", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
 	{Name: "watermark", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
-	{Name: "precise_ip", Type: &zt972, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "precise_ip", Type: &zt973, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
 	{Name: "mmap_data", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
 	{Name: "sample_id_all", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
 	{Name: "exclude_host", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
@@ -16104,21 +16163,21 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt973, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt974, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt974, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt975, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt975, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt976, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt977, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt978, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
@@ -16144,7 +16203,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt978, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt979, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -16189,52 +16248,52 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt979, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt980, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt939, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt980, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt981, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt940, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt981, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt981, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt982, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt982, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt586, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt982, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt983, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt983, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt984, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt984, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt985, Attr: 16384, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt985, Reg: 2, Reg32: 2},
+	{Name: "handle", Type: &zt986, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt940, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt984, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt985, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt939, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt986, Reg: 1, Reg32: 1},
+	{Name: "mountdirfd", Type: &zt940, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt987, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "utx", Type: &zt818, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
@@ -16243,13 +16302,13 @@ var zcall_syncfs = call{Name: "syncfs", Args: []field{
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt987, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt988, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt989, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt990, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -16267,7 +16326,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt990, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt991, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -16277,15 +16336,15 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt991, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt992, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt993, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt994, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt996, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -16294,7 +16353,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt996, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -16322,15 +16381,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt998},
+	{Vals: []uint64{0x7}, Type: &zt999},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt996, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt997, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt999, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt997, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt998, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt1000, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -16342,7 +16401,7 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uargs", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1000, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1001, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -16358,7 +16417,7 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "sched_policy", Type: &zt717, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt1001, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_flags", Type: &zt1002, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -16370,14 +16429,14 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1002, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt1003, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "sched_policy", Type: &zt717, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt1001, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_flags", Type: &zt1002, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -16389,7 +16448,7 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1003, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt1004, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -16401,11 +16460,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1004, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1005, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -16425,8 +16484,8 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt1006, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1007, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt1007, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1008, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt753, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -16442,9 +16501,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt1008, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1009, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt1009, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt1010, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -16454,13 +16513,13 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt1010, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1011, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt1011, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt1012, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt1005, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1006, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -16476,9 +16535,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt1012, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt1013, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1013, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1014, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -16492,7 +16551,7 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
 	{Name: "uname_ptr", Type: &zt804, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1014, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1015, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -16506,7 +16565,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1015, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1016, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -16600,14 +16659,14 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt1017, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt1018, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt1018, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt1019, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
-	{Name: "map_name", Type: &zt1019, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_name", Type: &zt1020, Off: [3]uint16{28, 28, 28}},
 	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
 	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
 	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
@@ -16624,9 +16683,9 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt1021, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt1022, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1022, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1023, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
@@ -16636,20 +16695,20 @@ var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt1021, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt1024, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1022, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1025, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt1021, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt1022, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -16743,30 +16802,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt1028, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt1029, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt1021, Off: [3]uint16{8, 8, 8}},
+	{Name: "insns", Type: &zt1022, Off: [3]uint16{8, 8, 8}},
 	{Name: "license", Type: &zt804, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt1029, Off: [3]uint16{24, 20, 20}},
+	{Name: "hi", Type: &zt1030, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt1021, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt1022, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt1030, Off: [3]uint16{44, 40, 44}},
-	{Name: "prog_name", Type: &zt1019, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_flags", Type: &zt1031, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt1020, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt1031, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt1032, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt1021, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt1022, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt1021, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt1022, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt1021, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt1022, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -16777,14 +16836,14 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "pathname", Type: &zt804, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt1033, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt939, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt1034, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt940, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt1031, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_type", Type: &zt1032, Off: [3]uint16{8, 8, 8}},
 	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
@@ -16798,91 +16857,91 @@ var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fiel
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt1021, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt1022, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt1020},
-	{Vals: []uint64{0x2}, Type: &zt1023},
-	{Vals: []uint64{0x1, 0x15}, Type: &zt1025},
-	{Vals: []uint64{0x3}, Type: &zt1026},
-	{Vals: []uint64{0x4}, Type: &zt1027},
-	{Vals: []uint64{0x5}, Type: &zt1032},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt1034},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt1035},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1036},
-	{Vals: []uint64{0xf}, Type: &zt1037},
+	{Vals: []uint64{0x0}, Type: &zt1021},
+	{Vals: []uint64{0x2}, Type: &zt1024},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt1026},
+	{Vals: []uint64{0x3}, Type: &zt1027},
+	{Vals: []uint64{0x4}, Type: &zt1028},
+	{Vals: []uint64{0x5}, Type: &zt1033},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt1035},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt1036},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1037},
+	{Vals: []uint64{0xf}, Type: &zt1038},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1039, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1040, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1040, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1041, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1041, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1042, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1042, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1043, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1043, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1044, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1044, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1045, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1045, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1046, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1046, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1047, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1047, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1048, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1048, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1049, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1049, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1050, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt1016, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1017, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -16905,11 +16964,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt491, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt492, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1050, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1051, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -16919,7 +16978,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt1051, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1052, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -16940,14 +16999,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt1054, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1053, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1055, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1054, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt1052, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt1053, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt1052, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1053, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1053, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1054, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -16960,14 +17019,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1055, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1056, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt947, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt948, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt947, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt948, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -16978,7 +17037,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt846, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt847, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -16987,7 +17046,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt846, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt847, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -17005,7 +17064,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt1056, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt1057, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -17068,9 +17127,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt1058, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt1059, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt1059, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt1060, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -17079,11 +17138,11 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt1059, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt1060, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt1060, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt1060, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt1060, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt1060, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt1061, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt1061, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt1061, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt1061, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -17091,19 +17150,19 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt1061, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt1062, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1057, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt1058, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt1062, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1058, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1059, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt1063, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt942, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt943, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -17111,9 +17170,9 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt845, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt846, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt1063, Reg: 5, Reg32: 5},
+	{Name: "usig", Type: &zt1064, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
@@ -17202,19 +17261,19 @@ var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fiel
 var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
 	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "flags", Type: &zt1064, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt1065, Off: [3]uint16{8, 8, 8}},
 	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "features", Type: &zt1065, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "features", Type: &zt1066, Attr: 16384, Off: [3]uint16{20, 20, 20}},
 	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
 	{Name: "resv", Type: &zt692, Off: [3]uint16{28, 28, 28}},
-	{Name: "sq_off", Type: &zt1066, Attr: 16384, Off: [3]uint16{40, 40, 40}},
-	{Name: "cq_off", Type: &zt1067, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+	{Name: "sq_off", Type: &zt1067, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt1068, Attr: 16384, Off: [3]uint16{80, 80, 80}},
 }}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt1068, Reg: 1, Reg32: 1},
+	{Name: "params", Type: &zt1069, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
@@ -17232,8 +17291,8 @@ var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1069, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt956, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1070, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt957, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x12, Defer: 6}
 
@@ -17268,35 +17327,35 @@ var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals
 
 var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1071, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1072, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1072, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1073, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1073, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1074, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1075, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1075, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1076, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1075, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1076, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1077, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1075, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1070, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1071, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
@@ -17317,9 +17376,9 @@ var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???"
 }}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1077, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1078, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
@@ -17334,11 +17393,11 @@ var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_?
 }}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1078, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1079, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
@@ -17347,7 +17406,7 @@ var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: [
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
 	{Name: "_fs_name", Type: &zt804, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1079, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1080, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
@@ -17364,7 +17423,7 @@ var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Val
 
 var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1081, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1082, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -17372,7 +17431,7 @@ var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field
 
 var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1083, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt804, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -17380,31 +17439,31 @@ var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []f
 
 var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1083, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1084, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt1084, Reg: 3, Reg32: 3},
+	{Name: "_value", Type: &zt1085, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1086, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt939, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt940, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1086, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1087, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt939, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt940, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1087, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1088, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
@@ -17412,7 +17471,7 @@ var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1080, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1081, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -17444,8 +17503,8 @@ var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals:
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1088, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt1089, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1089, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1090, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
@@ -17456,9 +17515,9 @@ var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: [
 }}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1090, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1091, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
@@ -17468,7 +17527,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1091, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1092, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -17502,19 +17561,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt1093}
+}, Else: &zt1094}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt1092, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt1021, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt1021, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt1021, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt1094, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt1021, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1093, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt1022, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt1022, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt1022, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1095, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt1022, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt1021, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt1021, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt1095, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt1022, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt1022, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1096, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -17527,8 +17586,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt1096, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt1097, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1097, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1098, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -17540,7 +17599,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1098, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1099, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -17553,15 +17612,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt1099, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt1100, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt1101, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1100, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1101, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1102, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt1102, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1103, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -17578,15 +17637,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1103, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1104, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt1104, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1105, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -17599,10 +17658,10 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1105, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1106, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -17614,26 +17673,26 @@ var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
 }}
 
 var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "attr_set", Type: &zt1106, Off: [3]uint16{0, 0, 0}},
-	{Name: "attr_clr", Type: &zt1106, Off: [3]uint16{8, 8, 8}},
-	{Name: "propagation", Type: &zt1107, Off: [3]uint16{16, 16, 16}},
+	{Name: "attr_set", Type: &zt1107, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1107, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1108, Off: [3]uint16{16, 16, 16}},
 	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt940, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1108, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1109, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt831, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_landlock_fs = set{Name: "landlock_fs", Unknown: "LANDLOCK_ACCESS_FS_???", Vals: []val{
 	{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1, Mask: 0x1},
@@ -17663,9 +17722,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt1109, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt1110, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt1111, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1110, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1111, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1112, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -17673,9 +17732,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt1112, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1113, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1113, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1114, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -17684,24 +17743,24 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt1109, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1110, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt1110, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1111, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt1115},
-	{Vals: []uint64{0x2}, Type: &zt1116},
+	{Vals: []uint64{0x1}, Type: &zt1116},
+	{Vals: []uint64{0x2}, Type: &zt1117},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt1114, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt1117, Reg: 2, Reg32: 2},
+	{Name: "rule_type", Type: &zt1115, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1118, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
@@ -17715,7 +17774,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt1118, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1119, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -17731,16 +17790,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt1119, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1120, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt1121, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1122, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1105, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1106, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt870, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -17765,16 +17824,16 @@ var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt1122, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt1123, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1123, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1124, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -17785,27 +17844,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1124, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1125, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1119, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1120, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1119, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1105, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt869, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1120, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1106, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt870, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1125, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1126, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -17820,8 +17879,8 @@ var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 3
 }}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt1126, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1127, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1127, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1128, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -17831,10 +17890,10 @@ var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???"
 }}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt1126, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt1128, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1127, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1129, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1129, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1130, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
@@ -17866,53 +17925,53 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt832, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt833, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1130, Reg: 4, Reg32: 4},
+	{Name: "uargs", Type: &zt1131, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
 var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt832, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt833, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1131, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "uargs", Type: &zt1132, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1132, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1133, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1077, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1108, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt1078, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1109, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x3, Defer: 5}
 
@@ -17927,7 +17986,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1133, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1134, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -17935,19 +17994,19 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 }}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1134, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt940, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Class: 0x3, Defer: 2}
-
-var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "attr", Type: &zt1135, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt940, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt941, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
+
+var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt1136, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
@@ -17967,8 +18026,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1136, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1136, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -17983,11 +18042,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1138, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -18008,7 +18067,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -18028,63 +18087,63 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1138, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1139, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1139, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1140, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1140, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1141, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1138, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt1139, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1136, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1137, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1136, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1137, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1138, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1139, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1141, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1142, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1142, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1143, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1143, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1144, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
 	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "inp", Type: &zt1144, Attr: 64, Off: [3]uint16{8, 4, 4}},
-	{Name: "outp", Type: &zt1144, Attr: 64, Off: [3]uint16{16, 8, 8}},
-	{Name: "exp", Type: &zt1144, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "inp", Type: &zt1145, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1145, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1145, Attr: 64, Off: [3]uint16{24, 12, 12}},
 	{Name: "tvp", Type: &zt215, Attr: 64, Off: [3]uint16{32, 16, 16}},
 }}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "arg", Type: &zt1145, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1146, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -18108,19 +18167,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1146, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1147, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1136, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1136, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1147, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1148, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -18130,18 +18189,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1148, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1149, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1149, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1150, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1150, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1151, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1150, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1151, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -18160,28 +18219,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1151, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1152, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1152, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1153, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1153, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1154, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1154, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1154, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1154, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -18215,8 +18274,8 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1155, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1141, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1156, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1142, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -18228,13 +18287,6 @@ var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
 	{Name: "table", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
 var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
@@ -18243,18 +18295,18 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1156, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1157, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1157, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1158, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -18271,15 +18323,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1136, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1136, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1136, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1158, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1158, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1158, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1159, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1159, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1159, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -18296,30 +18348,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1136, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1136, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1136, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1158, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1158, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1158, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1159, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1159, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1159, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1159, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1160, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1160, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1161, Reg: 6, Reg32: 6},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1136, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1136, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -18337,7 +18389,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1161, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1162, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -18363,28 +18415,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1152, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1153, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1153, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1154, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1162, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1163, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1163, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1163, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1163, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -18700,12 +18752,12 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1164, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1165, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1147, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1148, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -18715,61 +18767,61 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1148, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1149, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1149, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1150, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1165, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1166, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1165, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1166, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt868, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt869, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1163, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1164, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1166, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1167, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt516, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1167, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1168, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt516, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1168, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1105, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1106, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -18789,7 +18841,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1169, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1170, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -18805,49 +18857,49 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1170, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1171, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1168, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt1105, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1168, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1106, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1169, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1171, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1171, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1172, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1172, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1172, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1173, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1173, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1172, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1174, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1173, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1172, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1173, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1173, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1172, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt959, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1174, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1173, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -18856,10 +18908,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1175, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -18867,15 +18919,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1176, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt943, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1177, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt944, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1176, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt944, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1177, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt945, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -18883,9 +18935,9 @@ var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []fiel
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt845, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1105, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt1063, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt846, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1106, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1064, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
@@ -18922,35 +18974,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt650, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt1105, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt1106, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1105},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1106},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt836, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt837, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1177, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1178, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt840, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt841, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1168, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18982,16 +19027,9 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1164, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1165, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
@@ -19002,13 +19040,6 @@ var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23,
 var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -19038,32 +19069,25 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt861, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt862, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt862, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt863, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1178, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1179, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1180, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1181, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128, 128}, Show: []uint8{0, 1, 2, 3, 4, 5, 9, 11, 8, 6, 12, 13, 14, 15, 16, 17}, Fields: []field{
 	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
@@ -19078,42 +19102,35 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1181, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1182, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1182, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1183, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1183, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1184, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1184, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1185, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1184, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1185, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1180, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1181, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1105, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1106, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
