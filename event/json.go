@@ -88,6 +88,10 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 	b = append(b, c.ABI.String()...)
 	b = append(b, `","ip":`...)
 	b = appendAddress(b, e.IP)
+	if c.Resumed != "" {
+		b = append(b, `,"resumes":`...)
+		b = appendString(b, c.Resumed)
+	}
 	b = append(b, `,"args":`...)
 	b = appendMembers(b, c.Args[:min(c.Ready, len(c.Args))], c.ABI)
 	if e.Kind == CallEntry {
