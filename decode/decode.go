@@ -682,7 +682,7 @@ func (c *Call) structure(v *Value, b []byte) {
 			if size == 0 && m.Type.Kind != syscalls.KindArray {
 				continue
 			}
-		} else if i == len(st.Fields)-1 && m.Type.Kind == syscalls.KindUnion && m.Type.Dir == 0 {
+		} else if i == len(st.Fields)-1 && m.Type.Dir == 0 && (m.Type.Kind == syscalls.KindUnion || m.Type.Kind == syscalls.KindStruct && open(m.Type)) {
 			size = min(size, len(b)-off) // whether that is enough depends on the alternative
 			if size <= 0 {
 				continue
