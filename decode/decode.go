@@ -347,6 +347,9 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Kind == syscalls.KindSigset {
+			c.Aux.Bytes = binary.LittleEndian.AppendUint64(c.alloc(8)[:0], uint64(ret))[:aux.Extent(c.layout)]
+		}
 		if aux.Format == syscalls.FormatPolled {
 			formatPolled(c, &c.Aux)
 			return

@@ -2945,7 +2945,7 @@ var (
 	zt832  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
 	zt833  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
 	zt834  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt835  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt835  = typ{Kind: 33, Dir: 2, Width: 254}
 	zt836  = typ{Kind: 13, Width: 254}
 	zt837  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
 	zt838  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
@@ -3248,7 +3248,7 @@ var (
 	zt1135 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
 	zt1136 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
 	zt1137 = typ{Kind: 8, Width: 2}
-	zt1138 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1138 = typ{Kind: 33, Dir: 1, Width: 254}
 	zt1139 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
 	zt1140 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
 	zt1141 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
@@ -18098,11 +18098,11 @@ var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "oact", Type: &zt1141, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1139, AuxText: "mask ", Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
 	{Name: "newmask", Type: &zt1139, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Class: 0x10, Defer: 1}
+}, Ret: &zt29, Aux: &zt1139, AuxText: "old mask ", Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
 	{Name: "ruid", Type: &zt1137, Reg: 0, Reg32: 0},
