@@ -60,11 +60,11 @@ func (c *Call) elements(b []byte, align int, st *syscalls.Struct, visit func([]b
 		n := int(min(load(b, w), maxList))
 		e := min(max(n, head), len(b))
 		visit(b[:e:e])
-		n = (n + align - 1) / align * align
-		if n < head || n >= len(b) {
+		next := (n + align - 1) / align * align
+		if n < head || next >= len(b) {
 			return
 		}
-		b = b[n:]
+		b = b[next:]
 	}
 }
 
