@@ -11,7 +11,7 @@ import (
 
 // Options say how much is read.
 type Options struct {
-	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32
+	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32, negative none
 	Verbose     bool // whole structures and arrays
 	Shallow     bool // structures and arrays by address only
 	Resolve     Resolver
@@ -227,8 +227,11 @@ func (c *Call) ret() uint64 {
 }
 
 func (c *Call) limit() int {
-	if c.opts.StringLimit > 0 {
-		return c.opts.StringLimit
+	switch n := c.opts.StringLimit; {
+	case n > 0:
+		return n
+	case n < 0:
+		return 0
 	}
 	return 32
 }
