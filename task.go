@@ -29,6 +29,7 @@ type Task struct {
 	entered  time.Time   // monotonic
 	at       int64       // of the entry, nanoseconds since the Epoch
 	launched bool
+	left     bool // the end of its call has been told: there is no result
 	handling *handling
 	unknown  map[uint64]*syscalls.Call
 	ev       event.Event

@@ -11,6 +11,7 @@ import (
 	"farcall/event"
 	"farcall/filter"
 	"farcall/internal/engine"
+	"farcall/internal/ptrace"
 	"farcall/internal/seccomp"
 	"farcall/syscalls"
 
@@ -33,6 +34,7 @@ type Tracer struct {
 	launching  bool
 	nnp        bool
 	tasks      int
+	regs       ptrace.Regs
 
 	mu     sync.Mutex
 	err    error

@@ -11,7 +11,7 @@ import (
 
 // Options say how much is read.
 type Options struct {
-	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32
+	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32, negative none
 	Verbose     bool // whole structures and arrays
 	Shallow     bool // structures and arrays by address only
 	Resolve     Resolver
@@ -54,19 +54,20 @@ const (
 // zero value is ready; it is meant to be used again for the thread's next call, and its
 // Values are valid until then.
 type Call struct {
-	Desc   *syscalls.Call // the variant that the arguments chose
-	Number uint64
-	ABI    syscalls.ABI
-	Regs   [6]uint64
-	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
-	Args   []Value // the first Ready of them are decoded
-	Ready  int
-	Early  int  // how many of them were decoded before the call
-	Done   bool // the result is known
-	Failed bool
-	Ret    int64 // the result, or the negated error number when Failed
-	Result Value
-	Aux    Value // what the result means, Absent if there is nothing to say
+	Desc    *syscalls.Call // the variant that the arguments chose
+	Number  uint64
+	ABI     syscalls.ABI
+	Regs    [6]uint64
+	Resumed string  // restart_syscall(2): the name of the call that goes on, to be set before Enter
+	SP      uint64  // the stack pointer, to be set before Enter; few calls look at it
+	Args    []Value // the first Ready of them are decoded
+	Ready   int
+	Early   int  // how many of them were decoded before the call
+	Done    bool // the result is known
+	Failed  bool
+	Ret     int64 // the result, or the negated error number when Failed
+	Result  Value
+	Aux     Value // what the result means, Absent if there is nothing to say
 
 	opts      Options
 	mem       Memory
@@ -226,8 +227,11 @@ func (c *Call) ret() uint64 {
 }
 
 func (c *Call) limit() int {
-	if c.opts.StringLimit > 0 {
-		return c.opts.StringLimit
+	switch n := c.opts.StringLimit; {
+	case n > 0:
+		return n
+	case n < 0:
+		return 0
 	}
 	return 32
 }
@@ -346,6 +350,9 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Kind == syscalls.KindSigset {
+			c.Aux.Bytes = binary.LittleEndian.AppendUint64(c.alloc(8)[:0], uint64(ret))[:aux.Extent(c.layout)]
+		}
 		if aux.Format == syscalls.FormatPolled {
 			formatPolled(c, &c.Aux)
 			return

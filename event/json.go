@@ -59,7 +59,7 @@ func (j *JSON) Encode(e *Event) error {
 	case CallEntry, CallExit:
 		b = j.call(b, e)
 	case Signal, GroupStop:
-		b = appendSignalName(b, e.Signo)
+		b = appendSignalMember(b, e.Signo)
 		if e.Siginfo != nil {
 			b = append(b, `,"siginfo":`...)
 			b = appendMembers(b, e.Siginfo.Sub, e.ABI)
@@ -67,7 +67,7 @@ func (j *JSON) Encode(e *Event) error {
 	case Exited:
 		b = appendInt(b, "code", int64(e.Code))
 	case Killed:
-		b = appendSignalName(b, e.Signo)
+		b = appendSignalMember(b, e.Signo)
 		b = appendBool(b, "core", e.Core)
 	case Superseded, Exec:
 		b = appendInt(b, "by", int64(e.By))
@@ -149,7 +149,7 @@ func appendFrame(b []byte, f *StackFrame) []byte {
 	return append(b, '}')
 }
 
-func appendSignalName(b []byte, n int) []byte {
+func appendSignalMember(b []byte, n int) []byte {
 	b = append(b, `,"signal":{"value":`...)
 	b = strconv.AppendInt(b, int64(n), 10)
 	if name := syscalls.SignalName(n); name != "" {

@@ -338,8 +338,8 @@ func TestNoExec(t *testing.T) {
 	if r.status != 1 {
 		t.Errorf("status %d\n%s", r.status, r.stderr)
 	}
-	wantLines(t, r.stderr, `execve("/mnt/true", ["/mnt/true"], 0x`, "+++ exited with 1 +++", prog+": exec: Permission denied",
-		prog+": hint: its file system is mounted noexec")
+	wantLines(t, r.stderr, `execve("/mnt/true", ["/mnt/true"], 0x`, prog+": exec: Permission denied",
+		prog+": hint: its file system is mounted noexec", "+++ exited with 1 +++")
 	wantLines(t, r.stdout, "  ok      start a program", "  ok      memfd", "  limited temporary files       /mnt is mounted noexec",
 		"                                -> set TMPDIR to a directory on another file system", "Tracing works here.")
 }

@@ -166,6 +166,11 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 		e.resume(t, 0)
 		return
 	}
+	if sig == unix.SIGTRAP && t.expectStop && e.siginfo.Code == ptrace.CodeUser {
+		// An execve was under way at the ATTACH; without PTRACE_O_TRACEEXEC, which could not be set yet, it ends with this.
+		e.resume(t, 0)
+		return
+	}
 	t.sig = sig
 	if t.visible() {
 		e.sink.Signal(t, &e.siginfo)

@@ -1,5 +1,6 @@
 // options: ; -v; -X raw; -X verbose
 // mask: \b[0-9]{3,19}\b: process ids, times and serial numbers
+// mask: T[0-9:]{8}: the time of day
 // mask: "(\\x[0-9a-f]{2})+": random bytes
 // differs: si_syscall=2,: strace leaves out the name of another architecture's call with -X raw
 // differs: TRAP_PERF: strace 6.1 does not show what perf adds
