@@ -3026,7 +3026,7 @@ var (
 	zt886  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
 	zt887  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
 	zt888  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt889  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt889  = typ{Kind: 33, Dir: 2, Width: 254}
 	zt890  = typ{Kind: 13, Width: 254}
 	zt891  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
 	zt892  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
@@ -3328,7 +3328,7 @@ var (
 	zt1188 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
 	zt1189 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
 	zt1190 = typ{Kind: 8, Width: 2}
-	zt1191 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1191 = typ{Kind: 33, Dir: 1, Width: 254}
 	zt1192 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
 	zt1193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
 	zt1194 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
@@ -18496,11 +18496,11 @@ var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "oact", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1192, AuxText: "mask ", Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
 	{Name: "newmask", Type: &zt1192, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Class: 0x10, Defer: 1}
+}, Ret: &zt29, Aux: &zt1192, AuxText: "old mask ", Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
 	{Name: "ruid", Type: &zt1190, Reg: 0, Reg32: 0},
