@@ -839,9 +839,9 @@ var zcallsI386 = [...]*call{
 	456: &zcall_futex_requeue,
 	457: &zcall_statmount,
 	458: &zcall_listmount,
-	459: &zcall_lsm_get_self_attr_2,
-	460: &zcall_lsm_set_self_attr_2,
-	461: &zcall_lsm_list_modules_2,
+	459: &zcall_lsm_get_self_attr,
+	460: &zcall_lsm_set_self_attr,
+	461: &zcall_lsm_list_modules,
 	462: &zcall_mseal,
 	463: &zcall_setxattrat,
 	464: &zcall_getxattrat,
@@ -1177,9 +1177,9 @@ var zcallsX32 = [...]*call{
 	456: &zcall_futex_requeue,
 	457: &zcall_statmount,
 	458: &zcall_listmount,
-	459: &zcall_lsm_get_self_attr_3,
-	460: &zcall_lsm_set_self_attr_3,
-	461: &zcall_lsm_list_modules_3,
+	459: &zcall_lsm_get_self_attr,
+	460: &zcall_lsm_set_self_attr,
+	461: &zcall_lsm_list_modules,
 	462: &zcall_mseal,
 	463: &zcall_setxattrat,
 	464: &zcall_getxattrat,
@@ -1543,9 +1543,9 @@ var zcallsARM64 = [...]*call{
 	456: &zcall_futex_requeue,
 	457: &zcall_statmount,
 	458: &zcall_listmount,
-	459: &zcall_lsm_get_self_attr_4,
-	460: &zcall_lsm_set_self_attr_4,
-	461: &zcall_lsm_list_modules_4,
+	459: &zcall_lsm_get_self_attr,
+	460: &zcall_lsm_set_self_attr,
+	461: &zcall_lsm_list_modules,
 	462: &zcall_mseal,
 	463: &zcall_setxattrat,
 	464: &zcall_getxattrat,
@@ -1650,6 +1650,9 @@ var (
 		{name: "loglevels", it: &zset_loglevels},
 		{name: "loop_crypt", it: &zset_loop_crypt},
 		{name: "loop_flags", it: &zset_loop_flags},
+		{name: "lsm_attrs", it: &zset_lsm_attrs},
+		{name: "lsm_flags", it: &zset_lsm_flags},
+		{name: "lsm_ids", it: &zset_lsm_ids},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
 		{name: "mbind_flags", it: &zset_mbind_flags},
 		{name: "membarrier_cmds", it: &zset_membarrier_cmds},
@@ -1983,6 +1986,8 @@ var (
 		{name: "old_mmap", it: &zstruct_old_mmap},
 		{name: "old_select", it: &zstruct_old_select},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
+		{name: "old_utsname", it: &zstruct_old_utsname},
+		{name: "oldold_utsname", it: &zstruct_oldold_utsname},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
 		{name: "perf_event_attr", it: &zstruct_perf_event_attr},
@@ -3321,61 +3326,69 @@ var (
 	zt1181 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
 	zt1182 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
 	zt1183 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1184 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1185 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1186 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1187 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1188 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1189 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1190 = typ{Kind: 8, Width: 2}
-	zt1191 = typ{Kind: 33, Dir: 1, Width: 254}
-	zt1192 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1194 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1195 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1196 = typ{Kind: 26, Dir: 2, Elem: &zt1190, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1197 = typ{Kind: 26, Dir: 1, Elem: &zt1190, Len: &expr{Op: 1}}
-	zt1198 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
-	zt1199 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
-	zt1200 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1201 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1202 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1203 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1204 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1205 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1206 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1207 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1208 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1209 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1210 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1211 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1212 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1213 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1214 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1215 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1216 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1217 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1218 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1219 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1220 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1221 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1222 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1223 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1224 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1225 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1227 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1228 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1229 = typ{Kind: 26, Dir: 1, Elem: &zt1228, Len: &expr{Op: 0, Num: 0x2}}
-	zt1230 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1231 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1232 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1233 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1234 = typ{Kind: 26, Dir: 2, Elem: &zt1233, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1235 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1236 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1237 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1238 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1184 = typ{Kind: 20, Width: 4, Set: &zset_lsm_attrs}
+	zt1185 = typ{Kind: 1, Dir: 3, Width: 4}
+	zt1186 = typ{Kind: 19, Width: 4, Set: &zset_lsm_flags}
+	zt1187 = typ{Kind: 20, Width: 8, Set: &zset_lsm_ids}
+	zt1188 = typ{Kind: 26, Dir: 2, Elem: &zt1187, Len: &expr{Op: 9, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 4}}
+	zt1189 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1190 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1191 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1192 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1193 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1194 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1195 = typ{Kind: 8, Width: 2}
+	zt1196 = typ{Kind: 33, Dir: 1, Width: 254}
+	zt1197 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x9}}
+	zt1198 = typ{Kind: 27, Dir: 2, Struct: &zstruct_oldold_utsname}
+	zt1199 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1200 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1201 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1202 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1203 = typ{Kind: 26, Dir: 2, Elem: &zt1195, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1204 = typ{Kind: 26, Dir: 1, Elem: &zt1195, Len: &expr{Op: 1}}
+	zt1205 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1206 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1207 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1208 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1209 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1210 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1211 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1212 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1213 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1214 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1215 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_utsname}
+	zt1217 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1218 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1219 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1220 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1221 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1222 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1223 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1224 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1225 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1226 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1227 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1228 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1229 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1230 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1231 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1232 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1233 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1234 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1235 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1236 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1237 = typ{Kind: 26, Dir: 1, Elem: &zt1236, Len: &expr{Op: 0, Num: 0x2}}
+	zt1238 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1239 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1240 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1241 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1242 = typ{Kind: 26, Dir: 2, Elem: &zt1241, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1243 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1244 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1245 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1246 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -18294,25 +18307,56 @@ var zcall_listmount = call{Name: "listmount", Args: []field{
 	{Name: "flags", Type: &zt1183, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zset_lsm_attrs = set{Name: "lsm_attrs", Unknown: "LSM_ATTR_???", Vals: []val{
+	{Name: "LSM_ATTR_CURRENT", Value: 0x64, Mask: 0x64},
+	{Name: "LSM_ATTR_EXEC", Value: 0x65, Mask: 0x65},
+	{Name: "LSM_ATTR_FSCREATE", Value: 0x66, Mask: 0x66},
+	{Name: "LSM_ATTR_KEYCREATE", Value: 0x67, Mask: 0x67},
+	{Name: "LSM_ATTR_PREV", Value: 0x68, Mask: 0x68},
+	{Name: "LSM_ATTR_SOCKCREATE", Value: 0x69, Mask: 0x69},
+}}
+
+var zset_lsm_flags = set{Name: "lsm_flags", Unknown: "LSM_FLAG_???", Vals: []val{
+	{Name: "LSM_FLAG_SINGLE", Value: 0x1, Mask: 0x1},
+}}
+
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1184, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "size", Type: &zt1185, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1186, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1184, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_lsm_ids = set{Name: "lsm_ids", Unknown: "LSM_ID_???", Vals: []val{
+	{Name: "LSM_ID_UNDEF", Value: 0x0, Mask: 0x0},
+	{Name: "LSM_ID_CAPABILITY", Value: 0x64, Mask: 0x64},
+	{Name: "LSM_ID_SELINUX", Value: 0x65, Mask: 0x65},
+	{Name: "LSM_ID_SMACK", Value: 0x66, Mask: 0x66},
+	{Name: "LSM_ID_TOMOYO", Value: 0x67, Mask: 0x67},
+	{Name: "LSM_ID_APPARMOR", Value: 0x68, Mask: 0x68},
+	{Name: "LSM_ID_YAMA", Value: 0x69, Mask: 0x69},
+	{Name: "LSM_ID_LOADPIN", Value: 0x6a, Mask: 0x6a},
+	{Name: "LSM_ID_SAFESETID", Value: 0x6b, Mask: 0x6b},
+	{Name: "LSM_ID_LOCKDOWN", Value: 0x6c, Mask: 0x6c},
+	{Name: "LSM_ID_BPF", Value: 0x6d, Mask: 0x6d},
+	{Name: "LSM_ID_LANDLOCK", Value: 0x6e, Mask: 0x6e},
+	{Name: "LSM_ID_IMA", Value: 0x6f, Mask: 0x6f},
+	{Name: "LSM_ID_EVM", Value: 0x70, Mask: 0x70},
+	{Name: "LSM_ID_IPE", Value: 0x71, Mask: 0x71},
+}}
 
 var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ids", Type: &zt1188, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt1185, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
@@ -18331,7 +18375,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt858, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1184, Reg: 4, Reg32: 4},
+	{Name: "uargs", Type: &zt1189, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
@@ -18346,7 +18390,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt858, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1185, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "uargs", Type: &zt1190, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
@@ -18354,7 +18398,7 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1186, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "list", Type: &zt1191, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
@@ -18384,7 +18428,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1187, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1192, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -18394,7 +18438,7 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1188, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1193, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "at_flags", Type: &zt995, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
@@ -18402,7 +18446,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
 	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1189, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1194, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "at_flags", Type: &zt995, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
@@ -18424,8 +18468,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1190, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1190, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1195, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -18440,11 +18484,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1190, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1195, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1191, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1196, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -18465,7 +18509,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1190, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1195, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -18479,69 +18523,77 @@ var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt23, Class: 0x0, Defer
 
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
+var zstruct_oldold_utsname = structure{Name: "oldold_utsname", Size: [3]uint16{45, 45, 45}, Fields: []field{
+	{Name: "sysname", Type: &zt1197, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt1197, Off: [3]uint16{9, 9, 9}},
+	{Name: "release", Type: &zt1197, Attr: 1, Off: [3]uint16{18, 18, 18}},
+	{Name: "version", Type: &zt1197, Attr: 1, Off: [3]uint16{27, 27, 27}},
+	{Name: "machine", Type: &zt1197, Attr: 1, Off: [3]uint16{36, 36, 36}},
+}}
+
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt1198, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1192, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1199, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1193, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1194, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1200, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1201, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1192, AuxText: "mask ", Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1199, AuxText: "mask ", Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1192, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt1192, AuxText: "old mask ", Class: 0x10, Defer: 1}
+	{Name: "newmask", Type: &zt1199, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt1199, AuxText: "old mask ", Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1190, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1190, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1195, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1190, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1190, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1195, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1192, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1199, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1202, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1196, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1203, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1197, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1204, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
 	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "inp", Type: &zt1198, Attr: 64, Off: [3]uint16{8, 4, 4}},
-	{Name: "outp", Type: &zt1198, Attr: 64, Off: [3]uint16{16, 8, 8}},
-	{Name: "exp", Type: &zt1198, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "inp", Type: &zt1205, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1205, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1205, Attr: 64, Off: [3]uint16{24, 12, 12}},
 	{Name: "tvp", Type: &zt307, Attr: 64, Off: [3]uint16{32, 16, 16}},
 }}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "arg", Type: &zt1199, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1206, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -18565,19 +18617,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1200, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1207, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1190, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1190, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1195, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1201, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1208, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -18587,18 +18639,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt766, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1202, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1203, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1209, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1210, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1204, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1211, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1204, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1211, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -18617,33 +18669,41 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1205, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1212, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1206, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1213, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1207, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1214, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt269, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1208, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1215, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1208, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1215, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1208, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1215, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
+var zstruct_old_utsname = structure{Name: "old_utsname", Size: [3]uint16{325, 325, 325}, Fields: []field{
+	{Name: "sysname", Type: &zt552, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt552, Off: [3]uint16{65, 65, 65}},
+	{Name: "release", Type: &zt552, Attr: 1, Off: [3]uint16{130, 130, 130}},
+	{Name: "version", Type: &zt552, Attr: 1, Off: [3]uint16{195, 195, 195}},
+	{Name: "machine", Type: &zt552, Attr: 1, Off: [3]uint16{260, 260, 260}},
+}}
+
 var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt1216, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
@@ -18672,8 +18732,8 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1209, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1195, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1217, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1202, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -18693,18 +18753,18 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1190, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1195, Reg: 0, Reg32: 0},
 }, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1190, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1195, Reg: 0, Reg32: 0},
 }, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1210, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1211, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1218, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1219, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -18721,15 +18781,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1190, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1190, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1190, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1195, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1212, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1212, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1212, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1220, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1220, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1220, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -18746,30 +18806,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1190, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1190, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1190, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1195, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1212, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1212, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1212, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1220, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1220, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1220, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1213, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1221, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1214, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1222, Reg: 6, Reg32: 6},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1190, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1190, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1195, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -18787,7 +18847,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1215, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1223, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -18813,28 +18873,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1206, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1213, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1207, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1214, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1216, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1224, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1217, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1225, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1217, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1225, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1217, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1225, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -19150,12 +19210,12 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1218, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1226, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1201, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1208, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -19165,20 +19225,20 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt766, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1202, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1203, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1209, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1210, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1219, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1227, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1219, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1227, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
@@ -19193,20 +19253,20 @@ var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
 	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1217, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1225, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt995, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1220, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1228, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1221, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1229, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt570, Reg: 4, Reg32: 4},
@@ -19214,7 +19274,7 @@ var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
 	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1222, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1230, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
@@ -19239,7 +19299,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1223, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1231, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -19256,48 +19316,48 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
 	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1224, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "utx", Type: &zt1232, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt873, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
 	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1222, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1230, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
 	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt934, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt1159, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1222, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "rmtp", Type: &zt1230, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1225, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1225, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1233, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1233, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1226, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1234, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt934, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1227, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1226, Reg: 3, Reg32: 3},
+	{Name: "new_setting", Type: &zt1235, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1234, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1226, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1234, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt1013, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1227, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1226, Reg: 3, Reg32: 3},
+	{Name: "utmr", Type: &zt1235, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1234, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -19308,7 +19368,7 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
 	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1229, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt1237, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt995, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
@@ -19317,14 +19377,14 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1230, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "tsp", Type: &zt1238, Attr: 16, Reg: 4, Reg32: 4},
 	{Name: "sig", Type: &zt998, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1230, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "tsp", Type: &zt1238, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "sigmask", Type: &zt999, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
@@ -19385,35 +19445,15 @@ var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt891, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1231, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1239, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
 	{Name: "val3", Type: &zt895, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1222, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1230, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_2 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt205, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -19425,7 +19465,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1218, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1226, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -19438,26 +19478,6 @@ var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23,
 var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_3 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt205, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -19475,12 +19495,12 @@ var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt915, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1232, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1240, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1234, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1242, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "sigmask", Type: &zt1011, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
@@ -19500,11 +19520,11 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1235, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1243, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1236, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1244, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1237, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1245, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt269, Off: [3]uint16{120, 120, 120}},
 }}
@@ -19512,43 +19532,23 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
 	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1238, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1246, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt995, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1238, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1234, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1242, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt1159, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigmask", Type: &zt1011, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_4 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt205, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
