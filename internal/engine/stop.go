@@ -185,21 +185,13 @@ func (e *Engine) ownStop() bool {
 
 // eventStop handles PTRACE_EVENT_STOP: a group-stop, its end, an Interrupt.
 func (e *Engine) eventStop(t *Thread, sig unix.Signal) {
-	if sig == unix.SIGTRAP {
-		e.resume(t, 0)
-		return
+	if sig != unix.SIGTRAP {
+		t.groupStop = true
+		if t.visible() {
+			e.sink.Stopped(t, sig)
+		}
 	}
-	if t.visible() {
-		e.sink.Stopped(t, sig)
-	}
-	if t.detaching || e.leaving || t.parked {
-		e.resume(t, 0)
-		return
-	}
-	if ptrace.Listen(t.TID) == nil {
-		t.listening = true
-	}
-	t.stopped = false
+	e.resume(t, 0)
 }
 
 // firstStop handles the stop by which an attachment is known to have taken place.

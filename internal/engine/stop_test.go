@@ -30,6 +30,19 @@ func TestGroupStopIsRealStop(t *testing.T) {
 	}
 }
 
+// A thread parked in a group-stop stays stopped after Resume, until SIGCONT.
+func TestParkInGroupStop(t *testing.T) {
+	r := newRecorder()
+	r.onStopped = func(th *Thread, _ unix.Signal) {
+		th.Park()
+		go th.Resume()
+	}
+	l, out := trace(t, Options{Follow: true}, r, fixture(t, "groupstop"), "19")
+	if st := r.lastExit(t, l.Thread.TID); st != (Status{}) || out != "ok\n" {
+		t.Errorf("exit %+v, output %q", st, out)
+	}
+}
+
 // Row 14: the program's own SIGTRAPs are signals, not calls.
 func TestOwnSIGTRAP(t *testing.T) {
 	for _, classic := range []bool{false, true} {
