@@ -2136,7 +2136,7 @@ var (
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt958},
+		{name: "key", it: &zt957},
 		{name: "sockaddr_16", it: &zt214},
 	}
 )
@@ -2779,616 +2779,615 @@ var (
 	zt634  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
 	zt635  = typ{Kind: 34, Dir: 2, Elem: &zt634, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
 	zt636  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt637  = typ{Kind: 3, Width: 4}
-	zt638  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt639  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt640  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt641  = typ{Kind: 18, Width: 254}
-	zt642  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt643  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt644  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
-	zt645  = typ{Kind: 38, Width: 254}
-	zt646  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt647  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
-	zt648  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
-	zt649  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
-	zt650  = typ{Kind: 4, Dir: 2, Width: 255}
-	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
-	zt652  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
-	zt653  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
-	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
-	zt655  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
-	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
-	zt657  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
-	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
-	zt659  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
-	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
-	zt661  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
-	zt662  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
-	zt663  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
-	zt664  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
-	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
-	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
-	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
-	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
-	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
-	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
-	zt671  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
-	zt672  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt673  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt674  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt675  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt676  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt677  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt678  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt679  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt680  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt681  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt682  = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt683  = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt684  = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt685  = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt686  = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt687  = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt688  = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt689  = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt690  = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt691  = typ{Kind: 2, Width: 255}
-	zt692  = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt693  = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt694  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt695  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt696  = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt697  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt698  = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt699  = typ{Kind: 0, Width: 4, Format: 6}
-	zt700  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt701  = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt702  = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt703  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
-	zt704  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt705  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
-	zt706  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt707  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
-	zt708  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
-	zt709  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
-	zt710  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
-	zt711  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
-	zt712  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
-	zt713  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
-	zt714  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
-	zt715  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
-	zt716  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
-	zt717  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
-	zt718  = typ{Kind: 27, Struct: &zstruct_siginfo}
-	zt719  = typ{Kind: 26, Dir: 2, Elem: &zt718, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
-	zt720  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
-	zt721  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt722  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
-	zt723  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt724  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
-	zt725  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
-	zt726  = typ{Kind: 26, Dir: 2, Elem: &zt725, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
-	zt727  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
-	zt728  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
-	zt729  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
-	zt730  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
-	zt731  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
-	zt732  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
-	zt733  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
-	zt734  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
-	zt735  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
-	zt736  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
-	zt737  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
-	zt738  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
-	zt739  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
-	zt740  = typ{Kind: 26, Dir: 2, Elem: &zt317, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt741  = typ{Kind: 26, Dir: 1, Elem: &zt317, Len: &expr{Op: 1}}
-	zt742  = typ{Kind: 8, Dir: 2, Width: 4}
-	zt743  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
-	zt744  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
-	zt745  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
-	zt746  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
-	zt747  = typ{Kind: 27, Struct: &zstruct_cap_data2}
-	zt748  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
-	zt749  = typ{Kind: 27, Struct: &zstruct_cap_data1}
-	zt750  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
-	zt751  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
-	zt752  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
-	zt753  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt754  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt755  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt756  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt757  = typ{Kind: 33, Width: 254}
-	zt758  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt759  = typ{Kind: 11, Width: 2}
-	zt760  = typ{Kind: 12, Width: 4}
-	zt761  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
-	zt762  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt763  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt764  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt765  = typ{Kind: 26, Elem: &zt205, Len: &expr{Op: 0, Num: 0x2}}
-	zt766  = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt767  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt768  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt769  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt770  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt771  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
-	zt772  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt773  = typ{Kind: 35, Width: 4}
-	zt774  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt775  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
-	zt776  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
-	zt777  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
-	zt778  = typ{Kind: 9, Dir: 2, Width: 4}
-	zt779  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
-	zt780  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
-	zt781  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
-	zt782  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
-	zt783  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
-	zt784  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
-	zt785  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
-	zt786  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
-	zt787  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
-	zt788  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
-	zt789  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
-	zt790  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
-	zt791  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
-	zt792  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
-	zt793  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
-	zt794  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
-	zt795  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
-	zt796  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
-	zt797  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
-	zt798  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
-	zt799  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
-	zt800  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
-	zt801  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
-	zt802  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
-	zt803  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
-	zt804  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
-	zt805  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
-	zt806  = typ{Kind: 26, Dir: 1, Elem: &zt805, Len: &expr{Op: 2}}
-	zt807  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
-	zt808  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
-	zt809  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
-	zt810  = typ{Kind: 20, Width: 254, Set: &zset_caps}
-	zt811  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
-	zt812  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
-	zt813  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
-	zt814  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
-	zt815  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
-	zt816  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
-	zt817  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
-	zt818  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
-	zt819  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
-	zt820  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
-	zt821  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
-	zt822  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
-	zt823  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
-	zt824  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
-	zt825  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
-	zt826  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
-	zt827  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
-	zt828  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
-	zt829  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
-	zt830  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
-	zt831  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
-	zt832  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
-	zt833  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
-	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
-	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
-	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
-	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
-	zt838  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
-	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
-	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
-	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
-	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
-	zt843  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
-	zt844  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
-	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
-	zt846  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
-	zt847  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
-	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
-	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
-	zt850  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
-	zt851  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
-	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
-	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
-	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
-	zt855  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
-	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
-	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
-	zt858  = typ{Kind: 22, Dir: 1}
-	zt859  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
-	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
-	zt861  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
-	zt862  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt863  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt864  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt865  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt866  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt867  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt868  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt869  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt870  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt871  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt872  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt873  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt874  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt875  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt876  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt877  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
-	zt878  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
-	zt879  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
-	zt880  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
-	zt881  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
-	zt882  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
-	zt883  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt884  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt885  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
-	zt886  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt887  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
-	zt888  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt889  = typ{Kind: 33, Dir: 2, Width: 254}
-	zt890  = typ{Kind: 13, Width: 254}
-	zt891  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt892  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt893  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt894  = typ{Kind: 2, Width: 4, Format: 4}
-	zt895  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt896  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt897  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt898  = typ{Kind: 2, Dir: 2, Width: 254}
-	zt899  = typ{Kind: 27, Struct: &zstruct_io_event}
-	zt900  = typ{Kind: 26, Dir: 2, Elem: &zt899, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt901  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt902  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
-	zt903  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
-	zt904  = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 2, Num: 0xb}}
-	zt905  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 2, Num: 0xb}}
-	zt906  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
-	zt907  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
-	zt908  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
-	zt909  = typ{Kind: 26, Dir: 1, Elem: &zt908, Len: &expr{Op: 1, Num: 0x1}}
-	zt910  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
-	zt911  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
-	zt912  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
-	zt913  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt914  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt915  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt916  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt917  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt918  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt919  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt920  = typ{Kind: 26, Dir: 2, Elem: &zt919, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt921  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt922  = typ{Kind: 34, Dir: 2, Elem: &zt921, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt923  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt924  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt925  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt926  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt927  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt928  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt929  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt930  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt931  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt932  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt933  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt934  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt935  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt936  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt937  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt938  = typ{Kind: 26, Dir: 1, Elem: &zt937, Len: &expr{Op: 0, Num: 0x2}}
-	zt939  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt940  = typ{Kind: 35, Width: 254}
-	zt941  = typ{Kind: 26, Dir: 1, Elem: &zt940, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt942  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt943  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt944  = typ{Kind: 26, Dir: 1, Elem: &zt940, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt945  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt946  = typ{Kind: 26, Dir: 2, Elem: &zt940, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt947  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt948  = typ{Kind: 10, Width: 4}
-	zt949  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt950  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt951  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt952  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt953  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt954  = typ{Kind: 26, Dir: 1, Elem: &zt953, Len: &expr{Op: 1, Num: 0x1}}
-	zt955  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt956  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt957  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt958  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt959  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt960  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt961  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt962  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt963  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt964  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt965  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt966  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt967  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt968  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt977  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt980  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt981  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt982  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt983  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt984  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 1, Num: 0x3}}
-	zt985  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt986  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt987  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt988  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt989  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt990  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt991  = typ{Kind: 0, Width: 4, Format: 5}
-	zt992  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt993  = typ{Kind: 26, Dir: 1, Elem: &zt940, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt994  = typ{Kind: 6, Width: 4}
-	zt995  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt996  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt997  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt998  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt999  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt1000 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt1001 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt1002 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt1003 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt1004 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt1005 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt1006 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt1007 = typ{Kind: 26, Dir: 2, Elem: &zt370, Len: &expr{Op: 1, Num: 0x1}}
-	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt1009 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt1010 = typ{Kind: 26, Dir: 1, Elem: &zt1009, Len: &expr{Op: 0, Num: 0x2}}
-	zt1011 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt1012 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt1013 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt1015 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt1016 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt1017 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt1021 = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt1022 = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt1023 = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt1024 = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt1025 = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt1026 = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt1027 = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
-	zt1028 = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt1029 = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt1030 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt1031 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt1032 = typ{Kind: 26, Dir: 3, Elem: &zt1031, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt1034 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt1035 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt1036 = typ{Kind: 18, Width: 8}
-	zt1037 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt1038 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt1039 = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
-	zt1040 = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt1041 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt1042 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt1043 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt1044 = typ{Kind: 26, Dir: 3, Elem: &zt1043, Len: &expr{Op: 1, Num: 0x2}}
-	zt1045 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt1046 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt1047 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt1048 = typ{Kind: 26, Dir: 2, Elem: &zt1047, Len: &expr{Op: 1, Num: 0x2}}
-	zt1049 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt1050 = typ{Kind: 26, Dir: 1, Elem: &zt1049, Len: &expr{Op: 1, Num: 0x4}}
-	zt1051 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt1052 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt1053 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt1054 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt1055 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt1056 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt1057 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
-	zt1058 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt1060 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt1061 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt1062 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt1063 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt1064 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt1065 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt1066 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt1067 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt1068 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt1069 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt1070 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt1071 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt1072 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt1073 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt1074 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt1075 = typ{Kind: 4, Width: 8}
-	zt1076 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt1077 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt1078 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
-	zt1079 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
-	zt1080 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt1081 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt1082 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt1083 = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt1084 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt1085 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt1086 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt1087 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt1088 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt1089 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt1090 = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt1091 = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt1092 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt1093 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt1094 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt1095 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt1096 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt1097 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt1098 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt1099 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt1100 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt1101 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt1102 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt1103 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt1104 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt1105 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt1106 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt1107 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt1108 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt1109 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt1110 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt1111 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt1112 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt1113 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt1114 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt1115 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt1116 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt1117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
-	zt1118 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
-	zt1119 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
-	zt1120 = typ{Kind: 27, Struct: &zstruct_sq_off}
-	zt1121 = typ{Kind: 27, Struct: &zstruct_cq_off}
-	zt1122 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
-	zt1123 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
-	zt1124 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
-	zt1125 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
-	zt1126 = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 1, Num: 0x3}}
-	zt1127 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
-	zt1128 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
-	zt1129 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
-	zt1130 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
-	zt1131 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
-	zt1132 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
-	zt1133 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
-	zt1134 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
-	zt1135 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
-	zt1136 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
-	zt1137 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
-	zt1138 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
-	zt1139 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
-	zt1140 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
-	zt1141 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
-	zt1142 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
-	zt1143 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
-	zt1144 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
-	zt1145 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt1146 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt1147 = typ{Kind: 9, Width: 8}
-	zt1148 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt1149 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt1150 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt1151 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt1152 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt1153 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt1154 = typ{Kind: 10, Width: 8}
-	zt1155 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt1156 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt1157 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt1158 = typ{Kind: 26, Dir: 1, Elem: &zt1049, Len: &expr{Op: 1, Num: 0x2}}
-	zt1159 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt1160 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
-	zt1161 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
-	zt1162 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
-	zt1163 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt1164 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt1165 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt1166 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt1167 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt1168 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt1169 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt1170 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt1171 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt1172 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt1173 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt1174 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt1175 = typ{Kind: 26, Dir: 1, Elem: &zt1174, Len: &expr{Op: 1, Num: 0x1}}
-	zt1176 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
-	zt1177 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
-	zt1178 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1179 = typ{Kind: 26, Dir: 1, Elem: &zt1174, Len: &expr{Op: 0, Num: 0x2}}
-	zt1180 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
-	zt1181 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt1182 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1183 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1184 = typ{Kind: 20, Width: 4, Set: &zset_lsm_attrs}
-	zt1185 = typ{Kind: 1, Dir: 3, Width: 4}
-	zt1186 = typ{Kind: 19, Width: 4, Set: &zset_lsm_flags}
-	zt1187 = typ{Kind: 20, Width: 8, Set: &zset_lsm_ids}
-	zt1188 = typ{Kind: 26, Dir: 2, Elem: &zt1187, Len: &expr{Op: 9, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 4}}
-	zt1189 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1190 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1191 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1192 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1193 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1194 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1195 = typ{Kind: 8, Width: 2}
-	zt1196 = typ{Kind: 33, Dir: 1, Width: 254}
-	zt1197 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x9}}
-	zt1198 = typ{Kind: 27, Dir: 2, Struct: &zstruct_oldold_utsname}
-	zt1199 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1200 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1201 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1202 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1203 = typ{Kind: 26, Dir: 2, Elem: &zt1195, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1204 = typ{Kind: 26, Dir: 1, Elem: &zt1195, Len: &expr{Op: 1}}
-	zt1205 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
-	zt1206 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
-	zt1207 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1208 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1209 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1210 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1211 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1212 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1213 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1214 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1215 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_utsname}
-	zt1217 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1218 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1219 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1220 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1221 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1222 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1223 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1224 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1225 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1226 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1227 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1228 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1229 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1230 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1231 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1232 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1233 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1234 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1235 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1236 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1237 = typ{Kind: 26, Dir: 1, Elem: &zt1236, Len: &expr{Op: 0, Num: 0x2}}
-	zt1238 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1239 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1240 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1241 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1242 = typ{Kind: 26, Dir: 2, Elem: &zt1241, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1243 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1244 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1245 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1246 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt637  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt638  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt639  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt640  = typ{Kind: 18, Width: 254}
+	zt641  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt642  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt643  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
+	zt644  = typ{Kind: 38, Width: 254}
+	zt645  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt646  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
+	zt647  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
+	zt648  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
+	zt649  = typ{Kind: 4, Dir: 2, Width: 255}
+	zt650  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
+	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
+	zt652  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
+	zt653  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
+	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
+	zt655  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
+	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
+	zt657  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
+	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
+	zt659  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
+	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
+	zt661  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
+	zt662  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
+	zt663  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
+	zt664  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
+	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
+	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
+	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
+	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
+	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
+	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
+	zt671  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt672  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt673  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt674  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt675  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt676  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt677  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt678  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt679  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt680  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt681  = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt682  = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt683  = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt684  = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt685  = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt686  = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt687  = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt688  = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt689  = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt690  = typ{Kind: 2, Width: 255}
+	zt691  = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt692  = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt693  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt694  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt695  = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt696  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt697  = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt698  = typ{Kind: 0, Width: 4, Format: 6}
+	zt699  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt700  = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt701  = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt702  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
+	zt703  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt704  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
+	zt705  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt706  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
+	zt707  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
+	zt708  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
+	zt709  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
+	zt710  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
+	zt711  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
+	zt712  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
+	zt713  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
+	zt714  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
+	zt715  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
+	zt716  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
+	zt717  = typ{Kind: 27, Struct: &zstruct_siginfo}
+	zt718  = typ{Kind: 26, Dir: 2, Elem: &zt717, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
+	zt719  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
+	zt720  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt721  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
+	zt722  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
+	zt724  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
+	zt725  = typ{Kind: 26, Dir: 2, Elem: &zt724, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
+	zt726  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
+	zt727  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt728  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt729  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt730  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt731  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt732  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt733  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt734  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt735  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
+	zt736  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
+	zt737  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt738  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt739  = typ{Kind: 26, Dir: 2, Elem: &zt317, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt740  = typ{Kind: 26, Dir: 1, Elem: &zt317, Len: &expr{Op: 1}}
+	zt741  = typ{Kind: 8, Dir: 2, Width: 4}
+	zt742  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt743  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
+	zt744  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
+	zt745  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt746  = typ{Kind: 27, Struct: &zstruct_cap_data2}
+	zt747  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
+	zt748  = typ{Kind: 27, Struct: &zstruct_cap_data1}
+	zt749  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt750  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt751  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
+	zt752  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt753  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt754  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt755  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt756  = typ{Kind: 33, Width: 254}
+	zt757  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt758  = typ{Kind: 11, Width: 2}
+	zt759  = typ{Kind: 12, Width: 4}
+	zt760  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
+	zt761  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt762  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt763  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt764  = typ{Kind: 26, Elem: &zt205, Len: &expr{Op: 0, Num: 0x2}}
+	zt765  = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt766  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt767  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt768  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt769  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt770  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
+	zt771  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt772  = typ{Kind: 35, Width: 4}
+	zt773  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt774  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
+	zt775  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
+	zt776  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
+	zt777  = typ{Kind: 9, Dir: 2, Width: 4}
+	zt778  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
+	zt779  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
+	zt780  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
+	zt781  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
+	zt782  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
+	zt783  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
+	zt784  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
+	zt785  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
+	zt786  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
+	zt787  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
+	zt788  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
+	zt789  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
+	zt790  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
+	zt791  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
+	zt792  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
+	zt793  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
+	zt794  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
+	zt795  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
+	zt796  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
+	zt797  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
+	zt798  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
+	zt799  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
+	zt800  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
+	zt801  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
+	zt802  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
+	zt803  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
+	zt804  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
+	zt805  = typ{Kind: 26, Dir: 1, Elem: &zt804, Len: &expr{Op: 2}}
+	zt806  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
+	zt807  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
+	zt808  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
+	zt809  = typ{Kind: 20, Width: 254, Set: &zset_caps}
+	zt810  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
+	zt811  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
+	zt812  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
+	zt813  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
+	zt814  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
+	zt815  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
+	zt816  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
+	zt817  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
+	zt818  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
+	zt819  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
+	zt820  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
+	zt821  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
+	zt822  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
+	zt823  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
+	zt824  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
+	zt825  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
+	zt826  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
+	zt827  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
+	zt828  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
+	zt829  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
+	zt830  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
+	zt831  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
+	zt832  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
+	zt833  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
+	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
+	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
+	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
+	zt837  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
+	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
+	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
+	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
+	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
+	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
+	zt843  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
+	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
+	zt845  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
+	zt846  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
+	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
+	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
+	zt849  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
+	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
+	zt851  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
+	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
+	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
+	zt854  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
+	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
+	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
+	zt857  = typ{Kind: 22, Dir: 1}
+	zt858  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
+	zt859  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
+	zt860  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
+	zt861  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt863  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt864  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt865  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt866  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt867  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt868  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt869  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt870  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt871  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt872  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt873  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt874  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt875  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt876  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt877  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt878  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt879  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt880  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt881  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt882  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt883  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt884  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
+	zt885  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt886  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt887  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt888  = typ{Kind: 33, Dir: 2, Width: 254}
+	zt889  = typ{Kind: 13, Width: 254}
+	zt890  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt891  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt892  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt893  = typ{Kind: 2, Width: 4, Format: 4}
+	zt894  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt895  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt896  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt897  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt898  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt899  = typ{Kind: 26, Dir: 2, Elem: &zt898, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt900  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt901  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt902  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt903  = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 2, Num: 0xb}}
+	zt904  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 2, Num: 0xb}}
+	zt905  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt906  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt907  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt908  = typ{Kind: 26, Dir: 1, Elem: &zt907, Len: &expr{Op: 1, Num: 0x1}}
+	zt909  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt910  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt911  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt912  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt913  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt914  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt915  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt916  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt917  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt918  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt919  = typ{Kind: 26, Dir: 2, Elem: &zt918, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt920  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt921  = typ{Kind: 34, Dir: 2, Elem: &zt920, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt922  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt923  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt924  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt925  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt926  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt927  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt928  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt929  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt930  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt931  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt933  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt934  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt935  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt936  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt937  = typ{Kind: 26, Dir: 1, Elem: &zt936, Len: &expr{Op: 0, Num: 0x2}}
+	zt938  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt939  = typ{Kind: 35, Width: 254}
+	zt940  = typ{Kind: 26, Dir: 1, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt941  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt942  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt943  = typ{Kind: 26, Dir: 1, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt944  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt945  = typ{Kind: 26, Dir: 2, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt946  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt947  = typ{Kind: 10, Width: 4}
+	zt948  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt949  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt950  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt951  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt952  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt953  = typ{Kind: 26, Dir: 1, Elem: &zt952, Len: &expr{Op: 1, Num: 0x1}}
+	zt954  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt955  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt956  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt957  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt958  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt959  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt960  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt961  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt962  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt963  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt964  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt965  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt966  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt967  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt968  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt976  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt980  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt981  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt982  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt983  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 1, Num: 0x3}}
+	zt984  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt985  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt986  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt987  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt988  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt989  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt990  = typ{Kind: 0, Width: 4, Format: 5}
+	zt991  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt992  = typ{Kind: 26, Dir: 1, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt993  = typ{Kind: 6, Width: 4}
+	zt994  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt995  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt996  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt997  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt998  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt999  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt1000 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt1001 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt1002 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt1003 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt1004 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt1005 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt1006 = typ{Kind: 26, Dir: 2, Elem: &zt370, Len: &expr{Op: 1, Num: 0x1}}
+	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt1008 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt1009 = typ{Kind: 26, Dir: 1, Elem: &zt1008, Len: &expr{Op: 0, Num: 0x2}}
+	zt1010 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt1011 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt1012 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt1013 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt1015 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt1016 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt1017 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt1020 = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt1021 = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt1022 = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt1023 = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt1024 = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt1025 = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt1026 = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
+	zt1027 = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt1028 = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt1029 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt1030 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt1031 = typ{Kind: 26, Dir: 3, Elem: &zt1030, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1032 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt1034 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt1035 = typ{Kind: 18, Width: 8}
+	zt1036 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt1037 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt1038 = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt1039 = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt1040 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt1041 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt1042 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt1043 = typ{Kind: 26, Dir: 3, Elem: &zt1042, Len: &expr{Op: 1, Num: 0x2}}
+	zt1044 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt1045 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt1046 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt1047 = typ{Kind: 26, Dir: 2, Elem: &zt1046, Len: &expr{Op: 1, Num: 0x2}}
+	zt1048 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt1049 = typ{Kind: 26, Dir: 1, Elem: &zt1048, Len: &expr{Op: 1, Num: 0x4}}
+	zt1050 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt1051 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1052 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt1053 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt1055 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt1056 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
+	zt1057 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt1058 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt1059 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt1060 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt1061 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt1062 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt1063 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt1064 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt1065 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt1066 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt1067 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt1068 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt1069 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt1070 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt1071 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt1072 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt1073 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt1074 = typ{Kind: 4, Width: 8}
+	zt1075 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt1076 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt1077 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt1078 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt1079 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt1080 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt1081 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt1082 = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt1083 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt1084 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt1085 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt1086 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt1087 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt1088 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt1089 = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt1090 = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt1091 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt1092 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt1093 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt1094 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt1095 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt1096 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt1097 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt1098 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt1099 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt1100 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt1101 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt1102 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt1103 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt1104 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt1105 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt1106 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt1107 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt1108 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt1109 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt1110 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt1111 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt1112 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt1113 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt1114 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt1115 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt1116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt1117 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt1118 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt1119 = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt1120 = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt1121 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt1122 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1123 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1124 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1125 = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 1, Num: 0x3}}
+	zt1126 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1127 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1128 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1129 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1130 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1131 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1132 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1133 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1134 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1135 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1136 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1137 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1138 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1139 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1140 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1141 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1142 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1143 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1144 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1145 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1146 = typ{Kind: 9, Width: 8}
+	zt1147 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1148 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1149 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1150 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1151 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1152 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1153 = typ{Kind: 10, Width: 8}
+	zt1154 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1155 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1156 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1157 = typ{Kind: 26, Dir: 1, Elem: &zt1048, Len: &expr{Op: 1, Num: 0x2}}
+	zt1158 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1159 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1160 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1161 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1162 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1163 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1164 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1165 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1166 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1167 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1168 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1169 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1170 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1171 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1172 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1173 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1174 = typ{Kind: 26, Dir: 1, Elem: &zt1173, Len: &expr{Op: 1, Num: 0x1}}
+	zt1175 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1176 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1177 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1178 = typ{Kind: 26, Dir: 1, Elem: &zt1173, Len: &expr{Op: 0, Num: 0x2}}
+	zt1179 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1180 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1181 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1182 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1183 = typ{Kind: 20, Width: 4, Set: &zset_lsm_attrs}
+	zt1184 = typ{Kind: 1, Dir: 3, Width: 4}
+	zt1185 = typ{Kind: 19, Width: 4, Set: &zset_lsm_flags}
+	zt1186 = typ{Kind: 20, Width: 8, Set: &zset_lsm_ids}
+	zt1187 = typ{Kind: 26, Dir: 2, Elem: &zt1186, Len: &expr{Op: 9, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 4}}
+	zt1188 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1189 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1190 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1191 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1192 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1194 = typ{Kind: 8, Width: 2}
+	zt1195 = typ{Kind: 33, Dir: 1, Width: 254}
+	zt1196 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x9}}
+	zt1197 = typ{Kind: 27, Dir: 2, Struct: &zstruct_oldold_utsname}
+	zt1198 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1199 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1200 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1201 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1202 = typ{Kind: 26, Dir: 2, Elem: &zt1194, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1203 = typ{Kind: 26, Dir: 1, Elem: &zt1194, Len: &expr{Op: 1}}
+	zt1204 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1205 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1206 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1207 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1208 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1209 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1210 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1211 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1212 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1213 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1214 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1215 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_utsname}
+	zt1216 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1217 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1218 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1219 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1220 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1221 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1222 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1223 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1224 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1225 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1227 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1228 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1229 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1230 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1231 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1232 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1233 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1234 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1235 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1236 = typ{Kind: 26, Dir: 1, Elem: &zt1235, Len: &expr{Op: 0, Num: 0x2}}
+	zt1237 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1238 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1239 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1240 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1241 = typ{Kind: 26, Dir: 2, Elem: &zt1240, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1242 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1243 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1244 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1245 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -12490,7 +12489,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt637, Class: 0x0, Defer: 1}
+}, Ret: &zt6, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -12498,8 +12497,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt638, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt639, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt637, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt638, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -12522,13 +12521,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt641, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt641, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt640, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt640, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt640, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt642, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt641, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -12539,7 +12538,7 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt642, Reg: 0, Reg32: 0},
 	{Name: "ru", Type: &zt551, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -12560,18 +12559,18 @@ var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, 
 }}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt644, Reg: 0, Reg32: 0},
+	{Name: "info", Type: &zt643, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt645, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt645, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt645, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt645, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt644, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt644, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt644, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt644, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt646, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt645, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x0, Defer: 0}
 
 var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", Vals: []val{
@@ -12623,86 +12622,86 @@ var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 29, 30, 31, 32, 10, 11, 33, 34, 35, 12, 36, 37, 41, 38, 39, 40, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 43, 44, 42}}
 
 var zcall_ptrace__TRACEME = call{Name: "ptrace", Variant: "TRACEME", Args: []field{
-	{Name: "request", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt647, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1}
 
 var zcall_ptrace__PEEK = call{Name: "ptrace", Variant: "PEEK", Args: []field{
-	{Name: "request", Type: &zt649, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt648, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt650, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt649, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__PEEK_2 = call{Name: "ptrace", Variant: "PEEK", Args: []field{
-	{Name: "request", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt650, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt650, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt649, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__RESUME = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt652, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt651, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt652, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_2 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt654, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt653, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__REGS = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt655, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt654, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_2 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt655, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_3 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt657, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt656, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_4 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt658, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt657, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt659, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt658, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_3 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt660, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt659, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__REGS_5 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt661, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt660, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_6 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt662, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt661, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
@@ -12721,49 +12720,49 @@ var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", V
 }}
 
 var zcall_ptrace__OPTIONS = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt662, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt664, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt663, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_4 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt664, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_5 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt666, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt665, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_6 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt667, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt666, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_7 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt668, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt667, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_2 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt669, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt668, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt664, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt663, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__GETEVENTMSG = call{Name: "ptrace", Variant: "GETEVENTMSG", Args: []field{
-	{Name: "request", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt669, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt48, Reg: 3, Reg32: 3},
@@ -12941,15 +12940,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt672},
-	{Vals: []uint64{0x8}, Type: &zt673},
-	{Vals: []uint64{0xb}, Type: &zt674},
-	{Vals: []uint64{0x7}, Type: &zt675},
-	{Vals: []uint64{0x5}, Type: &zt676},
-	{Vals: []uint64{0x11}, Type: &zt677},
-	{Vals: []uint64{0x1d}, Type: &zt678},
-	{Vals: []uint64{0x1f}, Type: &zt679},
-}, Else: &zt680}
+	{Vals: []uint64{0x4}, Type: &zt671},
+	{Vals: []uint64{0x8}, Type: &zt672},
+	{Vals: []uint64{0xb}, Type: &zt673},
+	{Vals: []uint64{0x7}, Type: &zt674},
+	{Vals: []uint64{0x5}, Type: &zt675},
+	{Vals: []uint64{0x11}, Type: &zt676},
+	{Vals: []uint64{0x1d}, Type: &zt677},
+	{Vals: []uint64{0x1f}, Type: &zt678},
+}, Else: &zt679}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
@@ -12971,7 +12970,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt205, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt684, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt683, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -12983,16 +12982,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt645, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt645, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt644, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt644, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt30, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt645, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt645, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt644, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt644, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -13006,14 +13005,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt691, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt690, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt691, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt690, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -13032,13 +13031,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt691, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt694, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt695, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt690, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt693, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt694, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt697, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt696, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -13100,8 +13099,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt699, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt700, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt698, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt699, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -13112,41 +13111,41 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt682},
-	{Vals: []uint64{0x101}, Type: &zt683},
-	{Vals: []uint64{0x102}, Type: &zt685},
-	{Vals: []uint64{0x103}, Type: &zt686},
-	{Vals: []uint64{0x11}, Type: &zt687},
-	{Vals: []uint64{0x51}, Type: &zt688},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt689},
-	{Vals: []uint64{0x47}, Type: &zt690},
-	{Vals: []uint64{0x4b}, Type: &zt692},
-	{Vals: []uint64{0x8b}, Type: &zt693},
-	{Vals: []uint64{0x45}, Type: &zt696},
-	{Vals: []uint64{0x1d}, Type: &zt686},
-	{Vals: []uint64{0x100000}, Type: &zt698},
-	{Vals: []uint64{0x1f}, Type: &zt701},
-}, Else: &zt702}
+	{Vals: []uint64{0x100}, Type: &zt681},
+	{Vals: []uint64{0x101}, Type: &zt682},
+	{Vals: []uint64{0x102}, Type: &zt684},
+	{Vals: []uint64{0x103}, Type: &zt685},
+	{Vals: []uint64{0x11}, Type: &zt686},
+	{Vals: []uint64{0x51}, Type: &zt687},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt688},
+	{Vals: []uint64{0x47}, Type: &zt689},
+	{Vals: []uint64{0x4b}, Type: &zt691},
+	{Vals: []uint64{0x8b}, Type: &zt692},
+	{Vals: []uint64{0x45}, Type: &zt695},
+	{Vals: []uint64{0x1d}, Type: &zt685},
+	{Vals: []uint64{0x100000}, Type: &zt697},
+	{Vals: []uint64{0x1f}, Type: &zt700},
+}, Else: &zt701}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt537, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt681, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt703, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt680, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt702, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_ptrace__GETSIGINFO = call{Name: "ptrace", Variant: "GETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt671, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt670, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt704, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt703, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGINFO = call{Name: "ptrace", Variant: "SETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt705, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt704, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt706, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt705, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zset_nt_types = set{Name: "nt_types", Unknown: "NT_???", Vals: []val{
@@ -13237,33 +13236,33 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 }}
 
 var zcall_ptrace__GETREGSET = call{Name: "ptrace", Variant: "GETREGSET", Args: []field{
-	{Name: "request", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt706, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt708, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt709, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt708, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETREGSET = call{Name: "ptrace", Variant: "SETREGSET", Args: []field{
-	{Name: "request", Type: &zt710, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt709, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt708, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt711, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt710, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_3 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt712, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt711, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt664, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt663, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID_3 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt713, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt712, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__PID_4 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt713, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
@@ -13273,29 +13272,29 @@ var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_P
 
 var zstruct_ptrace_peeksiginfo = structure{Name: "ptrace_peeksiginfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "flags", Type: &zt716, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt715, Off: [3]uint16{8, 8, 8}},
 	{Name: "nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zcall_ptrace__PEEKSIGINFO = call{Name: "ptrace", Variant: "PEEKSIGINFO", Args: []field{
-	{Name: "request", Type: &zt715, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt717, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt719, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt716, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt718, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__GETSIGMASK = call{Name: "ptrace", Variant: "GETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt720, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt719, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt721, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt720, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGMASK = call{Name: "ptrace", Variant: "SETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt722, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt721, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt723, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt722, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8, 8}, Fields: []field{
@@ -13306,14 +13305,14 @@ var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8,
 }}
 
 var zcall_ptrace__SECCOMP_GET_FILTER = call{Name: "ptrace", Variant: "SECCOMP_GET_FILTER", Args: []field{
-	{Name: "request", Type: &zt724, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt723, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt726, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt725, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt647, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt646, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13369,41 +13368,41 @@ var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_??
 }}
 
 var zcall_syslog__PLAIN = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt728, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt727, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_2 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt729, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt728, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt730, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt729, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_2 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt731, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt730, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_3 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt732, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt731, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_3 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt732, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_4 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt734, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt733, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_5 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt735, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt734, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val{
@@ -13418,21 +13417,21 @@ var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val
 }}
 
 var zcall_syslog__LEVEL = call{Name: "syslog", Variant: "LEVEL", Args: []field{
-	{Name: "type", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt735, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt737, Reg: 2, Reg32: 2},
+	{Name: "len", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_syslog__PLAIN_6 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt738, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt737, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_7 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt739, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt738, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt726, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -13486,12 +13485,12 @@ var zcall_setregid = call{Name: "setregid", Args: []field{
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt740, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt739, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt741, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt740, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -13501,9 +13500,9 @@ var zcall_setresuid = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt742, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt742, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt742, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
@@ -13513,9 +13512,9 @@ var zcall_setresgid = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt742, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt742, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt742, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -13541,7 +13540,7 @@ var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERS
 }}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt743, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt742, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt324, Off: [3]uint16{4, 4, 4}},
 }}
 
@@ -13590,40 +13589,40 @@ var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
 }}
 
 var zstruct_cap_data2 = structure{Name: "cap_data2", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "effective", Type: &zt745, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt745, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt745, Off: [3]uint16{8, 8, 8}},
-	{Name: "high", Type: &zt746, Off: [3]uint16{12, 12, 12}},
+	{Name: "effective", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt744, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt744, Off: [3]uint16{8, 8, 8}},
+	{Name: "high", Type: &zt745, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zstruct_cap_data1 = structure{Name: "cap_data1", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "effective", Type: &zt748, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt748, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt748, Off: [3]uint16{8, 8, 8}},
+	{Name: "effective", Type: &zt747, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt747, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt747, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_cap_data = union{Name: "cap_data", Alts: []alt{
-	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt747},
-}, Else: &zt749}
+	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt746},
+}, Else: &zt748}
 
 var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt744, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt750, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt749, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt744, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt751, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt750, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt752, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt751, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt704, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt703, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt334, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
@@ -13631,11 +13630,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt706, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt705, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt753, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt752, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -13647,29 +13646,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt754, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt753, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt755, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt756, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt754, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt755, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt757, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt757, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt756, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt756, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt758, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt757, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt759, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt760, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt758, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt759, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -13698,19 +13697,19 @@ var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", 
 }}
 
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt761, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt761, Class: 0x0, Defer: 1}
+	{Name: "personality", Type: &zt760, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt760, Class: 0x0, Defer: 1}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt762, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt762, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt761, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt761, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt760, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt763, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt759, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt762, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -13801,7 +13800,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt765, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt764, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -13822,28 +13821,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt764, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt763, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt766, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt765, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt767, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt768, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt766, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt767, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt769, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt768, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt769, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt768, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -13859,12 +13858,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt770, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt769, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt770, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt769, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -13892,20 +13891,20 @@ var zset_sched_policies = set{Name: "sched_policies", Unknown: "SCHED_???", Vals
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt771, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt770, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt771, Class: 0x0, Defer: 1}
+}, Ret: &zt7, Aux: &zt770, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt771, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt770, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt771, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt770, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
@@ -13930,7 +13929,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt772, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt771, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -13939,8 +13938,8 @@ var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt7, Class: 0x0
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt317, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt773, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt773, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt772, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt772, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -13952,7 +13951,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt774, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt773, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -14038,13 +14037,13 @@ var zset_prctl_options = set{Name: "prctl_options", Unknown: "PR_???", Vals: []v
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 65, 66, 67, 68, 60, 61}}
 
 var zcall_prctl__SET_PDEATHSIG = call{Name: "prctl", Variant: "SET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt775, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_PDEATHSIG = call{Name: "prctl", Variant: "GET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt777, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt778, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt777, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: []val{
@@ -14054,12 +14053,12 @@ var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: 
 }}
 
 var zcall_prctl__GET_DUMPABLE = call{Name: "prctl", Variant: "GET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt779, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt780, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt778, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt779, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_DUMPABLE = call{Name: "prctl", Variant: "SET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt781, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt782, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt780, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt781, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: []val{
@@ -14068,91 +14067,91 @@ var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: [
 }}
 
 var zcall_prctl__GET_UNALIGN = call{Name: "prctl", Variant: "GET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt783, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt784, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt782, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt783, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UNALIGN = call{Name: "prctl", Variant: "SET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt786, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt784, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt785, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt787, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt788, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt787, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt789, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt788, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_2 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt790, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt789, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_2 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt791, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt790, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_3 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt792, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt791, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_2 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt793, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt792, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_4 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt793, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_NAME = call{Name: "prctl", Variant: "SET_NAME", Args: []field{
-	{Name: "option", Type: &zt795, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt796, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt795, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_NAME = call{Name: "prctl", Variant: "GET_NAME", Args: []field{
-	{Name: "option", Type: &zt797, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt798, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt796, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt797, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__GET_INT_3 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_5 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt800, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_3 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt800, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECCOMP_STRICT = call{Name: "prctl", Variant: "SET_SECCOMP_STRICT", Args: []field{
-	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt803, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt802, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_seccomp_prog = structure{Name: "seccomp_prog", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "filter", Type: &zt806, Attr: 2048, Off: [3]uint16{8, 4, 4}},
+	{Name: "filter", Type: &zt805, Attr: 2048, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_prctl__SET_SECCOMP_FILTER = call{Name: "prctl", Variant: "SET_SECCOMP_FILTER", Args: []field{
-	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt804, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt807, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt803, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", Vals: []val{
@@ -14162,8 +14161,8 @@ var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", V
 }}
 
 var zcall_prctl__SET_SECCOMP = call{Name: "prctl", Variant: "SET_SECCOMP", Args: []field{
-	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt807, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -14214,13 +14213,13 @@ var zset_caps = set{Name: "caps", Unknown: "CAP_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}}
 
 var zcall_prctl__CAPBSET = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt809, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt810, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt808, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt809, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__CAPBSET_2 = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt811, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt810, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt810, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt809, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
@@ -14229,13 +14228,13 @@ var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_TSC = call{Name: "prctl", Variant: "GET_TSC", Args: []field{
-	{Name: "option", Type: &zt812, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt813, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt811, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt812, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_TSC = call{Name: "prctl", Variant: "SET_TSC", Args: []field{
-	{Name: "option", Type: &zt814, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt815, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt813, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt814, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
@@ -14250,29 +14249,29 @@ var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_SECUREBITS = call{Name: "prctl", Variant: "GET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt816, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt817, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt815, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt816, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECUREBITS = call{Name: "prctl", Variant: "SET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt818, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt817, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt818, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_TIMERSLACK = call{Name: "prctl", Variant: "SET_TIMERSLACK", Args: []field{
-	{Name: "option", Type: &zt820, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt819, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_4 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt821, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt820, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_5 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt822, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt821, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_6 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt823, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt822, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_KILL_???", Vals: []val{
@@ -14282,9 +14281,9 @@ var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_K
 }}
 
 var zcall_prctl__MCE_KILL_SET = call{Name: "prctl", Variant: "MCE_KILL_SET", Args: []field{
-	{Name: "option", Type: &zt824, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt825, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt826, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt823, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt824, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt825, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -14295,20 +14294,20 @@ var zset_pr_mce_kill = set{Name: "pr_mce_kill", Unknown: "PR_MCE_KILL_???", Vals
 }}
 
 var zcall_prctl__MCE_KILL = call{Name: "prctl", Variant: "MCE_KILL", Args: []field{
-	{Name: "option", Type: &zt824, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt827, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt823, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt826, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__MCE_KILL_GET = call{Name: "prctl", Variant: "MCE_KILL_GET", Args: []field{
-	{Name: "option", Type: &zt828, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt827, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Aux: &zt829, Class: 0x80, Defer: 5}
+}, Ret: &zt7, Aux: &zt828, Class: 0x80, Defer: 5}
 
 var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []val{
 	{Name: "PR_SET_MM_START_CODE", Value: 0x1, Mask: 0x1},
@@ -14329,25 +14328,25 @@ var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []va
 }}
 
 var zcall_prctl__SET_MM = call{Name: "prctl", Variant: "SET_MM", Args: []field{
-	{Name: "option", Type: &zt830, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt831, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt829, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt830, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_UINT_6 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt832, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt831, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_4 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt833, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt832, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt834, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt833, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14355,12 +14354,12 @@ var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []fie
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__GET_TID_ADDRESS = call{Name: "prctl", Variant: "GET_TID_ADDRESS", Args: []field{
-	{Name: "option", Type: &zt835, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt834, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL_2 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt836, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt835, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14373,34 +14372,34 @@ var zset_pr_fp_mode = set{Name: "pr_fp_mode", Unknown: "PR_FP_MODE_???", Vals: [
 }}
 
 var zcall_prctl__SET_FP_MODE = call{Name: "prctl", Variant: "SET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt837, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt838, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt836, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt837, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_FP_MODE = call{Name: "prctl", Variant: "GET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt838, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt838, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt837, Class: 0x80, Defer: 1}
 
 var zcall_prctl__CAP_AMBIENT_ONE = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt840, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt841, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt840, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt809, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_2 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt840, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt842, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt841, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt809, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_3 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt840, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt843, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt842, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt809, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -14413,8 +14412,8 @@ var zset_pr_cap_ambient = set{Name: "pr_cap_ambient", Unknown: "PR_CAP_AMBIENT_?
 }}
 
 var zcall_prctl__CAP_AMBIENT = call{Name: "prctl", Variant: "CAP_AMBIENT", Args: []field{
-	{Name: "option", Type: &zt840, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt844, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt843, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -14436,9 +14435,9 @@ var zset_pr_spec_get = set{Name: "pr_spec_get", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__GET_SPECULATION = call{Name: "prctl", Variant: "GET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt845, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt846, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt847, Class: 0x80, Defer: 2}
+	{Name: "option", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt845, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt846, Class: 0x80, Defer: 2}
 
 var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []val{
 	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
@@ -14448,31 +14447,31 @@ var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__SET_SPECULATION = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt849, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt850, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt848, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt849, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_2 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt850, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt850, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt849, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_3 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt852, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt850, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt849, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_OTHER = call{Name: "prctl", Variant: "SET_SPECULATION_OTHER", Args: []field{
-	{Name: "option", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt845, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_BOOL_3 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt852, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14485,19 +14484,19 @@ var zset_pr_sud = set{Name: "pr_sud", Unknown: "PR_SYS_DISPATCH_???", Vals: []va
 }}
 
 var zcall_prctl__SET_SYSCALL_USER_DISPATCH = call{Name: "prctl", Variant: "SET_SYSCALL_USER_DISPATCH", Args: []field{
-	{Name: "option", Type: &zt854, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt855, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt854, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_VMA_NAME = call{Name: "prctl", Variant: "SET_VMA_NAME", Args: []field{
-	{Name: "option", Type: &zt856, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt856, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt858, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt857, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: []val{
@@ -14505,8 +14504,8 @@ var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: [
 }}
 
 var zcall_prctl__SET_VMA = call{Name: "prctl", Variant: "SET_VMA", Args: []field{
-	{Name: "option", Type: &zt856, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt859, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt858, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -14517,12 +14516,12 @@ var zset_pr_ptracer = set{Name: "pr_ptracer", Vals: []val{
 }}
 
 var zcall_prctl__SET_PTRACER = call{Name: "prctl", Variant: "SET_PTRACER", Args: []field{
-	{Name: "option", Type: &zt860, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt861, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt859, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt860, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt775, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt774, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14605,36 +14604,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt863, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt862, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt863, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt865, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt866, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt865, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt867, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt866, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt867, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt862, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt861, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -14681,12 +14680,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt869, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt868, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt870, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt869, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
@@ -14701,7 +14700,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt871, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt870, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -14714,12 +14713,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt872, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt873, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt871, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt640, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt874, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt873, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -14733,8 +14732,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt875, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt876, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt874, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt875, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
@@ -14775,9 +14774,9 @@ var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
 var zcall_mount = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt858, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
-	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt858, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "type", Type: &zt857, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt876, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt857, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
@@ -14789,7 +14788,7 @@ var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []va
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
 	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt878, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt877, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
@@ -14801,7 +14800,7 @@ var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
 	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt879, Reg: 1, Reg32: 1},
+	{Name: "swap_flags", Type: &zt878, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
@@ -14831,19 +14830,19 @@ var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???",
 }}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt880, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt881, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt882, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt858, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
+	{Name: "magic1", Type: &zt879, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt857, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt883, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt882, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt883, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt882, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -14865,7 +14864,7 @@ var zcall_create_module = call{Name: "create_module", Args: []field{
 var zcall_init_module = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt857, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???", Vals: []val{
@@ -14874,8 +14873,8 @@ var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???"
 }}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt858, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt884, Reg: 1, Reg32: 1},
+	{Name: "name_user", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt883, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
@@ -14948,7 +14947,7 @@ var zset_quota_cmds = set{Name: "quota_cmds", Unknown: "Q_???", Vals: []val{
 }, Sorted: []uint16{27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
 
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt885, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt884, Reg: 0, Reg32: 0},
 	{Name: "special", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
@@ -14985,46 +14984,46 @@ var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []va
 
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt887, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt886, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt887, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt886, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt887, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt886, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt888, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt888, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt888, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 2}
 
@@ -15048,17 +15047,17 @@ var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt858, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
@@ -15067,8 +15066,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt889, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt890, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt888, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt889, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -15117,39 +15116,39 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt893},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt892},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt894},
+	{Vals: []uint64{0x5}, Type: &zt893},
 }, Else: &zt205}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt891, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt892, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt891, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt895, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt894, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt896, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt895, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt897, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt896, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt774, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt773, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt898, Reg: 1, Reg32: 1},
+	{Name: "ctx", Type: &zt897, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
@@ -15167,7 +15166,7 @@ var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt900, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt899, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt334, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -15201,51 +15200,51 @@ var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []
 var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt901, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt902, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt900, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt901, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt555, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
-	{Name: "aio_buf", Type: &zt903, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
-	{Name: "aio_buf", Type: &zt904, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
-	{Name: "aio_buf", Type: &zt905, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
-	{Name: "aio_buf", Type: &zt906, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_buf", Type: &zt902, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt903, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt904, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt905, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
 	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_reserved2", Type: &zt269, Off: [3]uint16{48, 48, 48}},
-	{Name: "aio_flags", Type: &zt907, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_flags", Type: &zt906, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
 }}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt909, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "iocbpp", Type: &zt908, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt901, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt902, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt900, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt901, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt555, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
-	{Name: "rest", Type: &zt910, Off: [3]uint16{24, 24, 24}},
+	{Name: "rest", Type: &zt909, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt911, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt912, Reg: 2, Reg32: 2},
+	{Name: "iocb", Type: &zt910, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt911, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt913, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt912, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt914, Reg: 1, Reg32: 2},
+	{Name: "buf", Type: &zt913, Reg: 1, Reg32: 2},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -15283,20 +15282,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt916, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt917, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt915, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt916, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt915, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt918, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt917, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -15319,7 +15318,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt922, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt921, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -15349,7 +15348,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt923, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt922, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -15393,24 +15392,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt930, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt929, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt928},
-	{Vals: []uint64{0x2}, Type: &zt929},
-}, Else: &zt931}
+	{Vals: []uint64{0x4}, Type: &zt927},
+	{Vals: []uint64{0x2}, Type: &zt928},
+}, Else: &zt930}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt925, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt926, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt927, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt932, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt924, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt925, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt926, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt931, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt932, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -15425,14 +15424,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt934, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt935, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt936, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt934, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt935, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt936, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt935, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -15444,23 +15443,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt334, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt335, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt335, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt934, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt334, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt335, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -15471,16 +15470,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt915, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt918, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt917, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -15496,7 +15495,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt938, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt937, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -15523,15 +15522,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt939, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt941, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt938, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt940, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt942, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt941, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt943, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt944, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt942, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt943, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -15551,11 +15550,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt945, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt946, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt944, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt945, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt947, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt946, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -15563,18 +15562,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt949, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt948, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt950, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt949, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt948, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt951, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt947, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt950, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -15599,13 +15598,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt932, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt951, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt952, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt950, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt951, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -15626,8 +15625,8 @@ var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []va
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt954, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt955, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt953, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt954, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -15643,9 +15642,9 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt956, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt957, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt704, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt955, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt956, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt703, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt550, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt551, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
@@ -15662,18 +15661,18 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 }}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt858, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt958, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt858, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt858, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt958, Reg: 3, Reg32: 3},
+	{Name: "_type", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt957, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -15713,31 +15712,31 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt960, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt959, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt961, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt858, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt960, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt962, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt961, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt963, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt962, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt964, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt963, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt317, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt317, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -15774,63 +15773,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt965, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt966, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt964, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt965, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt967, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt968, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt966, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt967, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt968, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt958, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt958, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt858, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt858, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt958, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt888, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt958, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt958, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt957, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -15846,64 +15845,64 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt977, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt976, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt980, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt968, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt967, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt981, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt980, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt981, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt537, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt958, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt983, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt984, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt983, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt958, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt985, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt984, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt986, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt985, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt317, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt958, Reg: 2, Reg32: 2},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt987, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt858, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt858, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt986, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt857, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals: []val{
@@ -15911,15 +15910,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt988, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt958, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt958, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt989, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt987, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt957, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt988, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt959, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt958, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -15959,15 +15958,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt990, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt989, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt991, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt990, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt990, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt989, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt991, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt990, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -15999,7 +15998,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt992, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt991, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -16010,28 +16009,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt993, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt993, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt992, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt992, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt759, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt760, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt758, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt759, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -16044,74 +16043,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt317, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt317, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt995, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt938, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt937, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt995, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt994, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt995, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt994, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt993, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt888, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt304, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt997, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt996, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -16120,15 +16119,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt996, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt998, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt995, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt997, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt996, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt999, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt995, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt998, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -16150,7 +16149,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt1000, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt999, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -16160,8 +16159,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt650, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt1001, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt649, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt1000, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -16173,18 +16172,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt1002, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt1001, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt1002, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt1001, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt1003, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1002, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1003, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1002, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -16197,14 +16196,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt1004, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt1003, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt303, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1003, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1002, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -16215,10 +16214,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt1005, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt1006, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt1007, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt1008, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt1005, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt1006, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1007, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -16227,24 +16226,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1010, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1009, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt1011, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt722, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -16256,8 +16255,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt1012, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1013, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt1011, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -16277,21 +16276,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt1014, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt1013, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1013, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt935, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt936, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt934, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt935, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt936, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt935, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -16303,7 +16302,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt357, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1015, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1014, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -16313,9 +16312,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt722, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1016, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1015, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -16326,7 +16325,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1016, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -16334,7 +16333,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt1018, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1017, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -16378,12 +16377,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1019, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1018, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt305, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1019, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1018, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -16392,7 +16391,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt1020, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1019, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -16415,7 +16414,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt706, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt705, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zset_perf_sizes = set{Name: "perf_sizes", Unknown: "PERF_ATTR_SIZE_???", Vals: []val{
@@ -16458,8 +16457,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt1022},
-	{Vals: []uint64{0x1}, Type: &zt1023},
+	{Vals: []uint64{0x0}, Type: &zt1021},
+	{Vals: []uint64{0x1}, Type: &zt1022},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -16506,12 +16505,12 @@ var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
 }}
 
 var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
-	{Name: "type", Type: &zt694, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt1021, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt1024, Off: [3]uint16{8, 8, 8}},
+	{Name: "type", Type: &zt693, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt1020, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt1023, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt1025, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt1026, Off: [3]uint16{32, 32, 32}},
+	{Name: "sample_type", Type: &zt1024, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt1025, Off: [3]uint16{32, 32, 32}},
 	{Name: "disabled", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
 	{Name: "inherit", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
 	{Name: "pinned", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
@@ -16527,7 +16526,7 @@ var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16
 	{Name: "enable_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
 	{Name: "task", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
 	{Name: "watermark", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
-	{Name: "precise_ip", Type: &zt1027, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "precise_ip", Type: &zt1026, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
 	{Name: "mmap_data", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
 	{Name: "sample_id_all", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
 	{Name: "exclude_host", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
@@ -16574,21 +16573,21 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt1028, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt1027, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1029, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1028, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt1030, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt1029, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt1032, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt1031, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt334, Reg: 4, Reg32: 4},
@@ -16614,7 +16613,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt1033, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1032, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -16659,67 +16658,67 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1034, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1035, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt994, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt1033, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt1034, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt993, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt1036, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt1036, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt1035, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt1035, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt640, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt1037, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt1038, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt639, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt1036, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt1037, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt1039, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt1038, Attr: 16384, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt1040, Reg: 2, Reg32: 2},
+	{Name: "handle", Type: &zt1039, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt995, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt1039, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt1038, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt994, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt1041, Reg: 1, Reg32: 1},
+	{Name: "mountdirfd", Type: &zt993, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt1040, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt872, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt873, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt871, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt1042, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt1041, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt1044, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt1043, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -16737,7 +16736,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1045, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1044, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -16747,15 +16746,15 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt1046, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt1045, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt1048, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt1047, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt1050, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt1049, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -16764,7 +16763,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt303, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt1050, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt1049, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -16792,15 +16791,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt1053},
+	{Vals: []uint64{0x7}, Type: &zt1052},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt324, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt1051, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt1052, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt1054, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt1051, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt1053, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -16811,8 +16810,8 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt858, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1055, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1054, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -16827,8 +16826,8 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt771, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt1056, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt770, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "sched_flags", Type: &zt1055, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -16840,14 +16839,14 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1057, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt1056, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt771, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt1056, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt770, Off: [3]uint16{4, 4, 4}},
+	{Name: "sched_flags", Type: &zt1055, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -16859,7 +16858,7 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1058, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt1057, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -16871,11 +16870,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1059, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1058, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -16895,9 +16894,9 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt1061, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1062, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt807, Reg: 2, Reg32: 2},
+	{Name: "op", Type: &zt1060, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1061, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_???", Vals: []val{
@@ -16912,9 +16911,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt1063, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1062, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt1064, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt1063, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -16924,13 +16923,13 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt1065, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1064, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt1065, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt1060, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1059, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -16946,9 +16945,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt1066, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1068, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -16961,8 +16960,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt858, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1069, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1068, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -16976,7 +16975,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1070, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1069, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -17070,11 +17069,11 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt1072, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt1071, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt1073, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt1072, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
 	{Name: "map_name", Type: &zt169, Off: [3]uint16{28, 28, 28}},
@@ -17094,9 +17093,9 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1075, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt1075, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt1076, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1074, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1075, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
@@ -17106,20 +17105,20 @@ var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1075, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt1075, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt1078, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1074, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1077, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1075, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt1075, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt1075, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt1074, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -17213,30 +17212,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt1082, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt1081, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt1075, Off: [3]uint16{8, 8, 8}},
-	{Name: "license", Type: &zt858, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt1083, Off: [3]uint16{24, 20, 20}},
+	{Name: "insns", Type: &zt1074, Off: [3]uint16{8, 8, 8}},
+	{Name: "license", Type: &zt857, Off: [3]uint16{16, 16, 16}},
+	{Name: "hi", Type: &zt1082, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt1075, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt1074, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt1084, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_flags", Type: &zt1083, Off: [3]uint16{44, 40, 44}},
 	{Name: "prog_name", Type: &zt169, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt1085, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt1084, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt1075, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt1074, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt1075, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt1074, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt1075, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt1074, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -17245,16 +17244,16 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 }}
 
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "pathname", Type: &zt858, Off: [3]uint16{0, 0, 0}},
+	{Name: "pathname", Type: &zt857, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt1087, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt994, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt1086, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt993, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt1085, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_type", Type: &zt1084, Off: [3]uint16{8, 8, 8}},
 	{Name: "attach_flags", Type: &zt205, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
@@ -17268,91 +17267,91 @@ var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fiel
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt1075, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt1074, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt1074},
-	{Vals: []uint64{0x2}, Type: &zt1077},
-	{Vals: []uint64{0x1, 0x15}, Type: &zt1079},
-	{Vals: []uint64{0x3}, Type: &zt1080},
-	{Vals: []uint64{0x4}, Type: &zt1081},
-	{Vals: []uint64{0x5}, Type: &zt1086},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt1088},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt1089},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1090},
-	{Vals: []uint64{0xf}, Type: &zt1091},
+	{Vals: []uint64{0x0}, Type: &zt1073},
+	{Vals: []uint64{0x2}, Type: &zt1076},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt1078},
+	{Vals: []uint64{0x3}, Type: &zt1079},
+	{Vals: []uint64{0x4}, Type: &zt1080},
+	{Vals: []uint64{0x5}, Type: &zt1085},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt1087},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt1088},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1089},
+	{Vals: []uint64{0xf}, Type: &zt1090},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1093, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1092, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1094, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1093, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1095, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1094, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1096, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1095, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1097, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1096, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1098, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1097, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1099, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1098, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1100, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1099, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1101, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1100, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1102, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1101, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt1103, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1102, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt1071, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt1092, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1070, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -17375,11 +17374,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt546, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt547, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1104, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1103, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -17389,7 +17388,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt1105, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1104, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -17410,14 +17409,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt1108, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1107, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1107, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1106, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt1106, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt1105, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt1106, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1107, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1105, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1106, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -17430,14 +17429,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1109, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1108, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt1002, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt1001, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt1002, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt1001, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt205, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -17448,7 +17447,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt901, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt900, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -17457,7 +17456,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt901, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt900, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -17475,7 +17474,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt1110, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt1109, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -17538,22 +17537,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt1112, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt1111, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt1113, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt1112, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt759, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt758, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt174, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt1113, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt1114, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt1114, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt1114, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt1114, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt1112, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt1113, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt1113, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt1113, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt1113, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -17561,19 +17560,19 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt1115, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt1114, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1111, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt1112, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt1116, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1110, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1111, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt1115, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt997, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt996, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -17581,9 +17580,9 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt900, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt899, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt334, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt1117, Reg: 5, Reg32: 5},
+	{Name: "usig", Type: &zt1116, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
@@ -17600,7 +17599,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt706, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt705, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -17672,19 +17671,19 @@ var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fiel
 var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
 	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "flags", Type: &zt1118, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt1117, Off: [3]uint16{8, 8, 8}},
 	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "features", Type: &zt1119, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "features", Type: &zt1118, Attr: 16384, Off: [3]uint16{20, 20, 20}},
 	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "resv", Type: &zt746, Off: [3]uint16{28, 28, 28}},
-	{Name: "sq_off", Type: &zt1120, Attr: 16384, Off: [3]uint16{40, 40, 40}},
-	{Name: "cq_off", Type: &zt1121, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+	{Name: "resv", Type: &zt745, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt1119, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt1120, Attr: 16384, Off: [3]uint16{80, 80, 80}},
 }}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt1122, Reg: 1, Reg32: 1},
+	{Name: "params", Type: &zt1121, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
@@ -17702,8 +17701,8 @@ var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1123, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt1011, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1122, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt1010, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x12, Defer: 6}
 
@@ -17738,35 +17737,35 @@ var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals
 
 var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1125, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1126, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1124, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1125, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1127, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1128, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1126, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1127, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1129, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1128, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1128, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1127, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1130, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1128, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1129, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1127, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1124, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1123, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
@@ -17787,9 +17786,9 @@ var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???"
 }}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1131, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1130, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
@@ -17804,11 +17803,11 @@ var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_?
 }}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1132, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1131, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
@@ -17816,8 +17815,8 @@ var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: [
 }}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt858, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1133, Reg: 1, Reg32: 1},
+	{Name: "_fs_name", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1132, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
@@ -17834,55 +17833,55 @@ var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Val
 
 var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1135, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1134, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1136, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt858, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt858, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1135, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt857, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1137, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt858, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt1138, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt1137, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1139, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1138, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt994, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt993, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1140, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1139, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt994, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt993, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1141, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1140, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1134, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1133, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -17914,8 +17913,8 @@ var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals:
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1142, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt1143, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1141, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1142, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
@@ -17926,9 +17925,9 @@ var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: [
 }}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1144, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1143, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
@@ -17938,7 +17937,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1145, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1144, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -17972,19 +17971,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt1147}
+}, Else: &zt1146}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt1146, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt1075, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt1075, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt1075, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt1148, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt1075, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1145, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt1074, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt1074, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt1074, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1147, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt1074, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt1075, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt1075, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt1149, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt1074, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt1074, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1148, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -17997,8 +17996,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt1150, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt1151, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1149, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1150, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt324, Class: 0x8, Defer: 1}
 
@@ -18010,7 +18009,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1152, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1151, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -18023,15 +18022,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt1153, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt1154, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt1155, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1152, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1153, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1154, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt1156, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1155, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -18048,15 +18047,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt304, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1157, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1156, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt1158, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1157, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt311, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt205, Reg: 4, Reg32: 4},
@@ -18069,10 +18068,10 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1159, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt1011, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1158, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -18084,23 +18083,23 @@ var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
 }}
 
 var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "attr_set", Type: &zt1160, Off: [3]uint16{0, 0, 0}},
-	{Name: "attr_clr", Type: &zt1160, Off: [3]uint16{8, 8, 8}},
-	{Name: "propagation", Type: &zt1161, Off: [3]uint16{16, 16, 16}},
+	{Name: "attr_set", Type: &zt1159, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1159, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1160, Off: [3]uint16{16, 16, 16}},
 	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt995, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1162, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1161, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt885, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt884, Reg: 1, Reg32: 1},
 	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -18133,9 +18132,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt1163, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt1164, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt1165, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1162, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1163, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1164, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -18143,9 +18142,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt1166, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1165, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1167, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1166, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -18154,24 +18153,24 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt1163, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1162, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt1164, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1163, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt1169},
-	{Vals: []uint64{0x2}, Type: &zt1170},
+	{Vals: []uint64{0x1}, Type: &zt1168},
+	{Vals: []uint64{0x2}, Type: &zt1169},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt1168, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt1171, Reg: 2, Reg32: 2},
+	{Name: "rule_type", Type: &zt1167, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1170, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
@@ -18185,7 +18184,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt1172, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1171, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -18201,16 +18200,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt1173, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1172, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt205, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt1175, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1174, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1159, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt924, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1158, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt923, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -18235,16 +18234,16 @@ var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt1176, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt1177, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1175, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1176, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -18255,27 +18254,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1178, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1177, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1173, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1172, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1173, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1159, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt924, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1172, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1158, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt923, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1179, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1178, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -18290,8 +18289,8 @@ var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 3
 }}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt1180, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1181, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1179, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1180, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -18301,10 +18300,10 @@ var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???"
 }}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt1180, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt1182, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1179, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1181, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1183, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1182, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_lsm_attrs = set{Name: "lsm_attrs", Unknown: "LSM_ATTR_???", Vals: []val{
@@ -18321,14 +18320,14 @@ var zset_lsm_flags = set{Name: "lsm_flags", Unknown: "LSM_FLAG_???", Vals: []val
 }}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt1184, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1183, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt1185, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1186, Reg: 3, Reg32: 3},
+	{Name: "size", Type: &zt1184, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1185, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt1184, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1183, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
@@ -18353,8 +18352,8 @@ var zset_lsm_ids = set{Name: "lsm_ids", Unknown: "LSM_ID_???", Vals: []val{
 }}
 
 var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt1188, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt1185, Reg: 1, Reg32: 1},
+	{Name: "ids", Type: &zt1187, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt1184, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
@@ -18367,53 +18366,53 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt301, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt887, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt886, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt858, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1189, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1188, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
 var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt298, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt887, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt886, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt858, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1190, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1189, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1191, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1190, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt995, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt858, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1131, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1162, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt1130, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1161, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x3, Defer: 5}
 
@@ -18428,7 +18427,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1192, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1191, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -18436,19 +18435,19 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 }}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1193, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1192, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt995, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1194, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1193, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt995, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
@@ -18468,8 +18467,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1195, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1195, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -18484,11 +18483,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1194, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1196, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1195, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -18509,7 +18508,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1194, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -18524,76 +18523,76 @@ var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt23, Class: 0x0, Defer
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_oldold_utsname = structure{Name: "oldold_utsname", Size: [3]uint16{45, 45, 45}, Fields: []field{
-	{Name: "sysname", Type: &zt1197, Off: [3]uint16{0, 0, 0}},
-	{Name: "nodename", Type: &zt1197, Off: [3]uint16{9, 9, 9}},
-	{Name: "release", Type: &zt1197, Attr: 1, Off: [3]uint16{18, 18, 18}},
-	{Name: "version", Type: &zt1197, Attr: 1, Off: [3]uint16{27, 27, 27}},
-	{Name: "machine", Type: &zt1197, Attr: 1, Off: [3]uint16{36, 36, 36}},
+	{Name: "sysname", Type: &zt1196, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt1196, Off: [3]uint16{9, 9, 9}},
+	{Name: "release", Type: &zt1196, Attr: 1, Off: [3]uint16{18, 18, 18}},
+	{Name: "version", Type: &zt1196, Attr: 1, Off: [3]uint16{27, 27, 27}},
+	{Name: "machine", Type: &zt1196, Attr: 1, Off: [3]uint16{36, 36, 36}},
 }}
 
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
-	{Name: "name", Type: &zt1198, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt1197, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1199, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1198, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1200, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1201, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1199, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1200, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1199, AuxText: "mask ", Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1198, AuxText: "mask ", Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1199, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt1199, AuxText: "old mask ", Class: 0x10, Defer: 1}
+	{Name: "newmask", Type: &zt1198, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt1198, AuxText: "old mask ", Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1195, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1194, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1195, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1195, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1194, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1199, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1198, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1202, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1201, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1203, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1202, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1204, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1203, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
 	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "inp", Type: &zt1205, Attr: 64, Off: [3]uint16{8, 4, 4}},
-	{Name: "outp", Type: &zt1205, Attr: 64, Off: [3]uint16{16, 8, 8}},
-	{Name: "exp", Type: &zt1205, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "inp", Type: &zt1204, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1204, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1204, Attr: 64, Off: [3]uint16{24, 12, 12}},
 	{Name: "tvp", Type: &zt307, Attr: 64, Off: [3]uint16{32, 16, 16}},
 }}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "arg", Type: &zt1206, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1205, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -18617,40 +18616,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1207, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1206, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1195, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1195, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1208, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1207, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt766, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt765, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1209, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1210, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1208, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1209, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1211, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1210, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1211, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1210, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -18659,38 +18658,38 @@ var zcall_socketcall = call{Name: "socketcall", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt760, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt759, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt759, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt758, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt760, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt759, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1212, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1211, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1213, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1212, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1214, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1213, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt269, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1215, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1214, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1215, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1214, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1215, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1214, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zstruct_old_utsname = structure{Name: "old_utsname", Size: [3]uint16{325, 325, 325}, Fields: []field{
@@ -18702,7 +18701,7 @@ var zstruct_old_utsname = structure{Name: "old_utsname", Size: [3]uint16{325, 32
 }}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt1216, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt1215, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -18726,14 +18725,14 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt545, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt774, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt773, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt324, Class: 0x8, Defer: 2}
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1217, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1202, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1216, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1201, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -18753,18 +18752,18 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1194, Reg: 0, Reg32: 0},
 }, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1195, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1194, Reg: 0, Reg32: 0},
 }, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1218, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1219, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1217, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1218, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -18781,15 +18780,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1195, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1195, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1195, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1220, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1220, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1220, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1219, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1219, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1219, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -18806,30 +18805,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1195, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1195, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1195, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1220, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1220, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1220, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1219, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1219, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1219, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1221, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1220, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1222, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1221, Reg: 6, Reg32: 6},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1195, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1195, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -18837,8 +18836,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt640, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt642, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt641, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -18847,7 +18846,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1223, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1222, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -18873,28 +18872,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1213, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1212, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1214, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1213, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1224, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1223, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1225, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1224, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1225, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1224, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1225, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1224, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -18923,12 +18922,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt740, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt739, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt741, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt740, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -18944,9 +18943,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt742, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt742, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt742, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -18956,9 +18955,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt742, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt742, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt742, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -19210,76 +19209,76 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1226, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1225, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1208, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1207, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt766, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt765, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1209, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1210, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1208, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1209, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1227, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1227, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt923, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt922, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1225, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1224, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1228, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1227, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1229, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1228, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt570, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1230, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1229, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1159, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1158, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -19288,18 +19287,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt869, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt868, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt870, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt869, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1231, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1230, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -19311,53 +19310,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt871, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt870, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1232, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt873, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1231, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1230, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1229, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt924, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt934, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt1159, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1230, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1158, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1229, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1233, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1233, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1232, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1232, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1234, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1233, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt934, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1235, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1234, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1234, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1233, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1234, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1233, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1013, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1235, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1234, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1234, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1233, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -19366,10 +19365,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1237, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1236, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -19377,15 +19376,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1238, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt998, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1237, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt997, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1238, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt999, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1237, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt998, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -19393,9 +19392,9 @@ var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []fiel
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt900, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1159, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt1117, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt899, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1158, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1116, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
@@ -19431,28 +19430,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt704, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt1159, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt1158, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1159},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1158},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt891, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1239, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1238, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt895, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt894, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1230, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1229, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
@@ -19465,7 +19464,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1226, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1225, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -19487,23 +19486,23 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt916, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt917, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt915, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt916, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt915, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1240, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1239, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1242, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1241, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt1011, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -19520,33 +19519,33 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1243, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1242, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1244, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1243, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1245, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1244, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt269, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt994, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1246, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt995, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1245, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1246, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1242, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1241, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1159, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt1011, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1158, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
