@@ -41,6 +41,6 @@ int main(void)
 	timer(SIGEV_THREAD_ID, 0);
 	timer(SIGEV_THREAD_ID, 5);
 	timer(77, 5);
-	timer_create(CLOCK_REALTIME, NULL, (timer_t *)8);
+	syscall(SYS_timer_create, CLOCK_REALTIME, NULL, 8L);
 	return 0;
 }
