@@ -1,5 +1,5 @@
 // options: ; -v
-// mask: sigev_notify_thread_id=[0-9]+: the process's own number
+// mask: (sigev_notify_thread_id=|gettid\(\) += )[0-9]+: the process's own number
 // Names of 14, 15 and 16 bytes, masks of every length, and timers with every kind of notification.
 #define _GNU_SOURCE
 #include <signal.h>
