@@ -77,6 +77,9 @@ func TestFailingExec(t *testing.T) {
 
 // The program's identity, directory, arguments and environment are as asked for.
 func TestProgramAttributes(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root for other credentials")
+	}
 	for _, opts := range []Options{{}, {Classic: true}, filterOptions(true, unix.SYS_WRITE)} {
 		r := newRecorder()
 		e := start(t, opts, r)
