@@ -1823,6 +1823,7 @@ var (
 		{name: "sock_levels", it: &zset_sock_levels},
 		{name: "sock_txrehash", it: &zset_sock_txrehash},
 		{name: "sock_types", it: &zset_sock_types},
+		{name: "socketcalls", it: &zset_socketcalls},
 		{name: "splice_flags", it: &zset_splice_flags},
 		{name: "ss_flags", it: &zset_ss_flags},
 		{name: "statfs_flags", it: &zset_statfs_flags},
@@ -2131,6 +2132,7 @@ var (
 		{name: "siginfo_rest", it: &zunion_siginfo_rest},
 		{name: "sock_protocol", it: &zunion_sock_protocol},
 		{name: "sockaddr_data", it: &zunion_sockaddr_data},
+		{name: "socketcall", it: &zunion_socketcall},
 		{name: "sockopt_in", it: &zunion_sockopt_in},
 		{name: "sockopt_out", it: &zunion_sockopt_out},
 		{name: "waitid_id", it: &zunion_waitid_id},
@@ -3353,41 +3355,43 @@ var (
 	zt1208 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
 	zt1209 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
 	zt1210 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1211 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1212 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1213 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1214 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1215 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_utsname}
-	zt1216 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1217 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1218 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1219 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1220 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1221 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1222 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1223 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1224 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1225 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1227 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1228 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1229 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1230 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1231 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1232 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1233 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1234 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1235 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1236 = typ{Kind: 26, Dir: 1, Elem: &zt1235, Len: &expr{Op: 0, Num: 0x2}}
-	zt1237 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1238 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1239 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1240 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1241 = typ{Kind: 26, Dir: 2, Elem: &zt1240, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1242 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1243 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1244 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1245 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1211 = typ{Kind: 20, Width: 4, Set: &zset_socketcalls}
+	zt1212 = typ{Kind: 28, Union: &zunion_socketcall, Sel: &expr{Op: 1}}
+	zt1213 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1214 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1215 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1217 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_utsname}
+	zt1218 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1219 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1220 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1221 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1222 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1223 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1224 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1225 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1227 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1228 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1229 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1230 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1231 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1232 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1233 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1234 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1235 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1236 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1237 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1238 = typ{Kind: 26, Dir: 1, Elem: &zt1237, Len: &expr{Op: 0, Num: 0x2}}
+	zt1239 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1240 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1241 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1242 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1243 = typ{Kind: 26, Dir: 2, Elem: &zt1242, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1244 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1245 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1246 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1247 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -18652,10 +18656,37 @@ var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "buf", Type: &zt1210, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
+var zset_socketcalls = set{Name: "socketcalls", Vals: []val{
+	{Name: "SYS_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "SYS_BIND", Value: 0x2, Mask: 0x2},
+	{Name: "SYS_CONNECT", Value: 0x3, Mask: 0x3},
+	{Name: "SYS_LISTEN", Value: 0x4, Mask: 0x4},
+	{Name: "SYS_ACCEPT", Value: 0x5, Mask: 0x5},
+	{Name: "SYS_GETSOCKNAME", Value: 0x6, Mask: 0x6},
+	{Name: "SYS_GETPEERNAME", Value: 0x7, Mask: 0x7},
+	{Name: "SYS_SOCKETPAIR", Value: 0x8, Mask: 0x8},
+	{Name: "SYS_SEND", Value: 0x9, Mask: 0x9},
+	{Name: "SYS_RECV", Value: 0xa, Mask: 0xa},
+	{Name: "SYS_SENDTO", Value: 0xb, Mask: 0xb},
+	{Name: "SYS_RECVFROM", Value: 0xc, Mask: 0xc},
+	{Name: "SYS_SHUTDOWN", Value: 0xd, Mask: 0xd},
+	{Name: "SYS_SETSOCKOPT", Value: 0xe, Mask: 0xe},
+	{Name: "SYS_GETSOCKOPT", Value: 0xf, Mask: 0xf},
+	{Name: "SYS_SENDMSG", Value: 0x10, Mask: 0x10},
+	{Name: "SYS_RECVMSG", Value: 0x11, Mask: 0x11},
+	{Name: "SYS_ACCEPT4", Value: 0x12, Mask: 0x12},
+	{Name: "SYS_RECVMMSG", Value: 0x13, Mask: 0x13},
+	{Name: "SYS_SENDMMSG", Value: 0x14, Mask: 0x14},
+}}
+
+var zunion_socketcall = union{Name: "socketcall", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x3, 0x4, 0x5, 0x6, 0x7, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x10, 0x11, 0x12, 0x13, 0x14}, Type: &zt1211},
+}, Else: &zt7}
+
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
-	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "call", Type: &zt1212, Reg: 0, Reg32: 0},
 	{Name: "args", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 2}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
 	{Name: "st_dev", Type: &zt759, Attr: 1, Off: [3]uint16{0, 0, 0}},
@@ -18668,28 +18699,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1211, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1213, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1212, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1214, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1213, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1215, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt269, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1214, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1214, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1214, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zstruct_old_utsname = structure{Name: "old_utsname", Size: [3]uint16{325, 325, 325}, Fields: []field{
@@ -18701,7 +18732,7 @@ var zstruct_old_utsname = structure{Name: "old_utsname", Size: [3]uint16{325, 32
 }}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt1215, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt1217, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -18711,13 +18742,13 @@ var zcall_vm86old = call{Name: "vm86old", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
-	{Name: "call", Type: &zt205, Reg: 0, Reg32: 0},
-	{Name: "first", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "second", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "third", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "ptr", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "fifth", Type: &zt29, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x20, Defer: 6, Derived: true}
+	{Name: "call", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "first", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "second", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "third", Type: &zt205, Reg: 3, Reg32: 3},
+	{Name: "ptr", Type: &zt205, Reg: 4, Reg32: 4},
+	{Name: "fifth", Type: &zt205, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x20, Defer: 6}
 
 var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt23, Class: 0x10, Defer: 0, Derived: true}
 
@@ -18731,7 +18762,7 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1216, Reg: 1, Reg32: 1},
+	{Name: "nset", Type: &zt1218, Reg: 1, Reg32: 1},
 	{Name: "oset", Type: &zt1201, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -18762,8 +18793,8 @@ var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1217, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1218, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1219, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1220, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -18786,9 +18817,9 @@ var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1219, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1219, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1219, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1221, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1221, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1221, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -18811,18 +18842,18 @@ var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1219, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1219, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1219, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1221, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1221, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1221, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1220, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1222, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1221, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1223, Reg: 6, Reg32: 6},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
@@ -18846,7 +18877,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1222, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1224, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -18872,28 +18903,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1212, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1214, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1213, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1215, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1223, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1225, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1224, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1224, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1224, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -19209,7 +19240,7 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1225, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1227, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -19231,13 +19262,13 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1226, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1228, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1226, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1228, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
@@ -19252,20 +19283,20 @@ var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
 	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1224, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1226, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1227, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1229, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1228, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1230, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt570, Reg: 4, Reg32: 4},
@@ -19273,7 +19304,7 @@ var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
 	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1229, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1231, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
@@ -19298,7 +19329,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1230, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1232, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -19315,48 +19346,48 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
 	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1231, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "utx", Type: &zt1233, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
 	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1229, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1231, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
 	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt1158, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1229, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "rmtp", Type: &zt1231, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1232, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1232, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1234, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1234, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1233, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1235, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1234, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1233, Reg: 3, Reg32: 3},
+	{Name: "new_setting", Type: &zt1236, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1235, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1233, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1235, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1234, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1233, Reg: 3, Reg32: 3},
+	{Name: "utmr", Type: &zt1236, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1235, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -19367,7 +19398,7 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
 	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1236, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt1238, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
@@ -19376,14 +19407,14 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1237, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "tsp", Type: &zt1239, Attr: 16, Reg: 4, Reg32: 4},
 	{Name: "sig", Type: &zt997, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1237, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "tsp", Type: &zt1239, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "sigmask", Type: &zt998, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
@@ -19444,14 +19475,14 @@ var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1238, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1240, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
 	{Name: "val3", Type: &zt894, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1229, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1231, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
@@ -19464,7 +19495,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1225, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1227, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -19494,12 +19525,12 @@ var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1239, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1241, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1241, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1243, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
@@ -19519,11 +19550,11 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1242, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1244, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1243, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1245, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1244, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1246, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt269, Off: [3]uint16{120, 120, 120}},
 }}
@@ -19531,18 +19562,18 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
 	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1245, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1247, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1245, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1247, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1241, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1243, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt1158, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
