@@ -117,7 +117,7 @@ func (e *Engine) exit(t *Thread) {
 		show = e.launchExit(t) && show
 	}
 	if t.mustExit && !c.IsError {
-		t.full = true // its own filter may refuse calls before ours reports them
+		e.hasFilter(t)
 	}
 	t.inCall, t.force, t.mustExit = false, false, false
 	if show {
@@ -131,6 +131,26 @@ func (t *Thread) interrupted() {
 		return // interrupted once more: still the first one
 	}
 	t.resume = t.Call
+}
+
+// hasFilter switches a thread that has installed a filter of its own to stopping at every call: that filter may refuse calls before ours
+// reports them. With SECCOMP_FILTER_FLAG_TSYNC all threads of the process have it now; they are stopped to be switched.
+func (e *Engine) hasFilter(t *Thread) {
+	const tsync = 1
+	t.full = true
+	if c := &t.Call; c.Number != numbers[c.ABI].seccomp || c.Args[1]&tsync == 0 {
+		return
+	}
+	for _, o := range e.threads {
+		if o.Proc != t.Proc || o.full || !o.filtered {
+			continue
+		}
+		running := !o.stopped && !o.wantsSyscallStop()
+		o.full = true
+		if running && !e.opts.Classic {
+			_ = ptrace.Interrupt(o.TID)
+		}
+	}
 }
 
 // installsFilter tells whether a call installs a seccomp filter (include/uapi/linux/prctl.h, seccomp.h).
