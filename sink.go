@@ -55,7 +55,10 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.entered = time.Now()
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
-	t.begin(uint64(c.Number), c)
+	if !t.begin(uint64(c.Number), c) {
+		th.SkipExit()
+		return
+	}
 	t.left = false
 	t.tell(event.CallEntry)
 	if len(s.middleware) == 0 && neverReturns(t.call.Desc) {
@@ -100,15 +103,25 @@ func (t *Task) leave() {
 	t.ev.Lost = false
 }
 
-// begin decodes the entry of a call.
-func (t *Task) begin(nr uint64, c *engine.Call) {
+// begin decodes the entry of a call. It tells whether the call is wanted, which for a call that stands for others is known
+// only now.
+func (t *Task) begin(nr uint64, c *engine.Call) bool {
 	desc := t.tracer.describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
+	args := c.Args
+	if linux.Multiplexes(c.ABI, desc.Name) {
+		if d, sub, ok := linux.Demultiplex(desc.Name, args, t.mem.Read); ok {
+			desc, args = d, sub
+		}
+		if calls := t.tracer.opts.Calls; calls != nil && !calls.Has(c.ABI, nr) && !hasName(calls, desc.Name) {
+			return false
+		}
+	}
 	if t.tracer.opts.Undecoded {
-		t.call.Skip(desc, c.ABI, nr, c.Args)
-		return
+		t.call.Skip(desc, c.ABI, nr, args)
+		return true
 	}
 	o := t.tracer.opts.Decode
 	o.Resolve = t.Resolver
@@ -124,7 +137,8 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 		resumed = t.resumed(c.Resumes)
 	}
 	t.call.Resumed = resumed
-	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
+	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
+	return true
 }
 
 // describe looks a call up, first among the user's own descriptions.

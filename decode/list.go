@@ -94,7 +94,7 @@ func open(t *syscalls.Type) bool {
 		return len(t.Struct.Fields) > 0 && open(t.Struct.Fields[len(t.Struct.Fields)-1].Type)
 	case syscalls.KindList:
 		return true
-	case syscalls.KindBytes, syscalls.KindArray, syscalls.KindSunPath, syscalls.KindChars:
+	case syscalls.KindBytes, syscalls.KindArray, syscalls.KindSunPath, syscalls.KindChars, syscalls.KindMAC:
 		return t.Len == nil || t.Len.Op != syscalls.OpNum
 	}
 	return false

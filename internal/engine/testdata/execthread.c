@@ -44,6 +44,8 @@ static void *thread(void *p) {
 	long i = (long)p;
 	char *args[] = {self, "leave", "0", 0};
 	pthread_barrier_wait(&barrier);
+	if (i == 0 && !strcmp(mode, "one"))
+		all_paused();
 	if (!strcmp(mode, "all") || (i == 0 && (!strcmp(mode, "one") || !strcmp(mode, "race"))))
 		execv(self, args);
 	if (i == 0 && !strcmp(mode, "exit")) {
