@@ -27,6 +27,10 @@ func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Mess
 		messages.Error(err)
 		return exitFailure
 	}
+	if opts.Daemon != DaemonNone {
+		messages.Error(notYet("a tracer that is not the program's parent (-D/--daemonize)"))
+		return exitFailure
+	}
 	if len(opts.Injections) > 0 {
 		messages.Error(notYet("changing calls (-e inject=, -e fault=)"))
 		return exitFailure

@@ -119,6 +119,9 @@ func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 	if w.opts.Summary == SummaryOnly {
 		return
 	}
+	if w.opts.SyscallLimit > 0 && w.shown >= w.opts.SyscallLimit && ev.Kind != event.Detached {
+		return // of a thread that is still to be stopped for its detach
+	}
 	w.run.out.dumper.task = t
 	w.run.out.encode(ev, w.run.tracer.Tasks())
 }
@@ -161,9 +164,11 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 		return
 	}
 	w.print(t, ev)
-	if w.opts.SyscallLimit > 0 {
+	if w.opts.SyscallLimit > 0 && !ev.Lost {
 		if w.shown++; w.shown == w.opts.SyscallLimit {
-			go func() { _ = w.run.tracer.Detach() }() // never filtered, see traceOptions
+			for _, t := range w.tasks {
+				_ = t.Detach() // never filtered, see traceOptions
+			}
 		}
 	}
 }
