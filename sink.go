@@ -55,8 +55,15 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.entered = time.Now()
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
-	t.begin(uint64(c.Number), c)
+	if !t.begin(uint64(c.Number), c) {
+		th.SkipExit()
+		return
+	}
+	t.left = false
 	t.tell(event.CallEntry)
+	if len(s.middleware) == 0 && neverReturns(t.call.Desc) {
+		t.leave()
+	}
 	if len(s.middleware) > 0 {
 		if t.handling == nil {
 			t.handling = newHandling(t)
@@ -65,15 +72,56 @@ func (s *sink) Enter(th *engine.Thread) {
 	}
 }
 
-// begin decodes the entry of a call.
-func (t *Task) begin(nr uint64, c *engine.Call) {
+// neverReturns tells whether a call ends its thread. That it has no result is told at once: by the time that the
+// kernel reports the end of the thread, others may have ended because of it.
+func neverReturns(d *syscalls.Call) bool {
+	return d.Ret.Kind == syscalls.KindPad && (d.Name == "exit_group" || d.Name == "exit")
+}
+
+// resumed names the call that restart_syscall goes on with. The last call that was seen is it, as no
+// other can come between an interruption and its end but those of signal handlers.
+func (t *Task) resumed(c *engine.Call) string {
+	switch last := &t.call; {
+	case last.Desc != nil && last.Failed && last.Ret == -int64(engine.ERESTARTRestartblock):
+		return last.Desc.Name
+	case c.Number >= 0:
+		if d := linux.Describe(c.ABI, uint64(c.Number)); d != nil {
+			return d.Name
+		}
+	}
+	return "system call"
+}
+
+// leave tells of the end of a call that has no result.
+func (t *Task) leave() {
+	if t.left {
+		return
+	}
+	t.left = true
+	t.ev.Lost = true
+	t.tell(event.CallExit)
+	t.ev.Lost = false
+}
+
+// begin decodes the entry of a call. It tells whether the call is wanted, which for a call that stands for others is known
+// only now.
+func (t *Task) begin(nr uint64, c *engine.Call) bool {
 	desc := t.tracer.describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
+	args := c.Args
+	if linux.Multiplexes(c.ABI, desc.Name) {
+		if d, sub, ok := linux.Demultiplex(desc.Name, args, t.mem.Read); ok {
+			desc, args = d, sub
+		}
+		if calls := t.tracer.opts.Calls; calls != nil && !calls.Has(c.ABI, nr) && !hasName(calls, desc.Name) {
+			return false
+		}
+	}
 	if t.tracer.opts.Undecoded {
-		t.call.Skip(desc, c.ABI, nr, c.Args)
-		return
+		t.call.Skip(desc, c.ABI, nr, args)
+		return true
 	}
 	o := t.tracer.opts.Decode
 	o.Resolve = t.Resolver
@@ -84,7 +132,13 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 		f(t, nr, &o)
 	}
 	t.call.SP = c.SP
-	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
+	resumed := ""
+	if c.Resumes != nil {
+		resumed = t.resumed(c.Resumes)
+	}
+	t.call.Resumed = resumed
+	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
+	return true
 }
 
 // describe looks a call up, first among the user's own descriptions.
@@ -150,6 +204,7 @@ func (t *Task) tellExit() {
 func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 	t := s.task(th)
 	t.now()
+	t.pointer()
 	t.ev.Signo = int(info.Signo)
 	o := t.tracer.opts.Decode
 	o.Resolve = t.Resolver
@@ -163,8 +218,17 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
 	t := s.task(th)
 	t.now()
+	t.pointer()
 	t.ev.Signo = int(sig)
 	t.tell(event.GroupStop)
+}
+
+// pointer asks where the thread is.
+func (t *Task) pointer() {
+	t.ev.IP = 0
+	if t.thread.Regs(&t.tracer.regs) == nil {
+		t.ev.IP = t.tracer.regs.PC()
+	}
 }
 
 // Created implements engine.Sink.
@@ -184,8 +248,12 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 	if superseded != nil {
 		if old, ok := superseded.User.(*Task); ok {
 			old.now()
+			if superseded.InCall() {
+				old.leave()
+			}
 			old.ev.By = former
-			s.ended(old, event.Superseded)
+			s.tasks--
+			old.tell(event.Superseded)
 		}
 	}
 	t.TID, t.PID = th.TID, th.PID()
@@ -198,13 +266,12 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	t := s.task(th)
 	t.now()
+	t.ev.IP = 0
 	if h := t.handling; h != nil {
 		h.leave()
 	}
 	if th.InCall() {
-		t.ev.Lost = true
-		t.tell(event.CallExit)
-		t.ev.Lost = false
+		t.leave()
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -225,9 +292,10 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	s.ended(t, kind)
 }
 
+// ended tells of the end of a task, which still counts as one while it is told.
 func (s *sink) ended(t *Task, k event.Kind) {
-	s.tasks--
 	t.tell(k)
+	s.tasks--
 }
 
 // Attached implements engine.Sink.

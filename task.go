@@ -28,8 +28,8 @@ type Task struct {
 	info     decode.Call // decodes the siginfo of signals
 	entered  time.Time   // monotonic
 	at       int64       // of the entry, nanoseconds since the Epoch
-	sys      time.Duration
 	launched bool
+	left     bool // the end of its call has been told: there is no result
 	handling *handling
 	unknown  map[uint64]*syscalls.Call
 	ev       event.Event

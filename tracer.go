@@ -11,8 +11,10 @@ import (
 	"farcall/event"
 	"farcall/filter"
 	"farcall/internal/engine"
+	"farcall/internal/ptrace"
 	"farcall/internal/seccomp"
 	"farcall/syscalls"
+	"farcall/syscalls/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +35,7 @@ type Tracer struct {
 	launching  bool
 	nnp        bool
 	tasks      int
+	regs       ptrace.Regs
 
 	mu     sync.Mutex
 	err    error
@@ -205,6 +208,7 @@ func (tr *Tracer) open() error {
 		o.Pin = engine.PinOff
 	}
 	if calls := tr.opts.Calls; calls != nil && !calls.IsAll() {
+		calls = withMultiplexers(calls)
 		o.Wanted = func(abi syscalls.ABI, nr int64) bool { return calls.Has(abi, uint64(nr)) }
 		if tr.Filtering() && tr.launching {
 			prog, err := seccomp.Compile(filterSpec(calls))
@@ -216,6 +220,36 @@ func (tr *Tracer) open() error {
 	}
 	tr.engine = engine.New(o, &sink{tr})
 	return nil
+}
+
+// withMultiplexers adds to a set those calls of i386 that stand for one of its calls.
+func withMultiplexers(calls *filter.CallSet) *filter.CallSet {
+	more := *calls
+	for name, sub := range linux.Multiplexed {
+		if hasName(calls, sub) {
+			if nr, ok := syscalls.I386.Number(name); ok {
+				more.Add(syscalls.I386, nr)
+			}
+		}
+	}
+	return &more
+}
+
+// hasName tells whether a set has the call of that name that i386's multiplexers stand for. Some of those have a number on
+// amd64 only.
+func hasName(calls *filter.CallSet, name string) bool {
+	switch name {
+	case "send":
+		name = "sendto"
+	case "recv":
+		name = "recvfrom"
+	}
+	for _, abi := range []syscalls.ABI{syscalls.I386, syscalls.AMD64} {
+		if nr, ok := abi.Number(name); ok && calls.Has(abi, nr) {
+			return true
+		}
+	}
+	return false
 }
 
 // filterSpec is the filter that stops the program at the calls of a set, and at those that the engine

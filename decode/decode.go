@@ -11,7 +11,7 @@ import (
 
 // Options say how much is read.
 type Options struct {
-	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32
+	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32, negative none
 	Verbose     bool // whole structures and arrays
 	Shallow     bool // structures and arrays by address only
 	Resolve     Resolver
@@ -54,19 +54,20 @@ const (
 // zero value is ready; it is meant to be used again for the thread's next call, and its
 // Values are valid until then.
 type Call struct {
-	Desc   *syscalls.Call // the variant that the arguments chose
-	Number uint64
-	ABI    syscalls.ABI
-	Regs   [6]uint64
-	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
-	Args   []Value // the first Ready of them are decoded
-	Ready  int
-	Early  int  // how many of them were decoded before the call
-	Done   bool // the result is known
-	Failed bool
-	Ret    int64 // the result, or the negated error number when Failed
-	Result Value
-	Aux    Value // what the result means, Absent if there is nothing to say
+	Desc    *syscalls.Call // the variant that the arguments chose
+	Number  uint64
+	ABI     syscalls.ABI
+	Regs    [6]uint64
+	Resumed string  // restart_syscall(2): the name of the call that goes on, to be set before Enter
+	SP      uint64  // the stack pointer, to be set before Enter; few calls look at it
+	Args    []Value // the first Ready of them are decoded
+	Ready   int
+	Early   int  // how many of them were decoded before the call
+	Done    bool // the result is known
+	Failed  bool
+	Ret     int64 // the result, or the negated error number when Failed
+	Result  Value
+	Aux     Value // what the result means, Absent if there is nothing to say
 
 	opts      Options
 	mem       Memory
@@ -87,102 +88,6 @@ type Call struct {
 	spareText int    // bytes of strings that may still be read in this stage
 	budget    int    // bytes left for the buffers of an array with a total, -1: no total
 	visit     func(Region)
-}
-
-// A frame is the structure being read: the scope of the expressions in its description.
-type frame struct {
-	call   *Call
-	st     *syscalls.Struct
-	buf    []byte
-	params []*syscalls.Expr
-	up     *frame
-	was    *Value // the structure before the call, nil if it was not read then
-}
-
-func (f *frame) Arg(i int) uint64 { return f.call.arg(i) }
-func (f *frame) Ret() uint64      { return f.call.ret() }
-
-func (f *frame) Err() uint64 {
-	if !f.call.Failed {
-		return 0
-	}
-	return uint64(-f.call.Ret)
-}
-
-func (f *frame) Deref(i int) uint64 {
-	c := f.call
-	if i < len(c.pre) && c.pre[i] != nil && (!c.Done || c.before) {
-		if p := c.pre[i]; p.Type.Kind == syscalls.KindStruct {
-			if len(p.Sub) == 0 {
-				return 0
-			}
-			return p.Sub[0].Num
-		}
-		return c.pre[i].Num
-	}
-	a := c.Desc.Args[i]
-	addr := c.arg(i)
-	if addr == 0 {
-		return 0
-	}
-	n := a.Type.Extent(c.layout)
-	if a.Type.Kind == syscalls.KindStruct { // its first member
-		n = a.Type.Struct.Fields[0].Type.Size(c.layout)
-	}
-	b := c.read(addr, n)
-	if len(b) < n {
-		return 0
-	}
-	return load(b, n)
-}
-
-func (f *frame) Field(i int) uint64 {
-	if f.st == nil || i >= len(f.st.Fields) {
-		return 0
-	}
-	m := &f.st.Fields[i]
-	off, n := int(m.Off[f.call.layout]), m.Type.Size(f.call.layout)
-	if off+n > len(f.buf) {
-		return 0
-	}
-	if f.call.before && f.was != nil {
-		if w := Member(f.was.Sub, m.Name); w != nil {
-			return w.Num
-		}
-	}
-	n = min(n, 8) // of a longer member the first bytes
-	if m.Type.Kind == syscalls.KindInt || m.Type.Kind == syscalls.KindFD {
-		return uint64(signExtend(load(f.buf[off:], n), m.Type, f.call.layout))
-	}
-	return load(f.buf[off:], n)
-}
-
-func (f *frame) Netlink(fd int32) uint64 {
-	if n := f.call.opts.Net; n != nil {
-		return uint64(n.Netlink(fd) + 1)
-	}
-	return 0
-}
-
-func (f *frame) Param(i int) uint64 {
-	if i >= len(f.params) || f.up == nil {
-		return 0
-	}
-	return f.params[i].Eval(f.up)
-}
-
-func load(b []byte, width int) uint64 {
-	switch width {
-	case 1:
-		return uint64(b[0])
-	case 2:
-		return uint64(binary.LittleEndian.Uint16(b))
-	case 4:
-		return uint64(binary.LittleEndian.Uint32(b))
-	case 8:
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
 }
 
 // arg is the value of an argument, cut to its type's width and sign-extended if signed.
@@ -229,8 +134,11 @@ func (c *Call) ret() uint64 {
 }
 
 func (c *Call) limit() int {
-	if c.opts.StringLimit > 0 {
-		return c.opts.StringLimit
+	switch n := c.opts.StringLimit; {
+	case n > 0:
+		return n
+	case n < 0:
+		return 0
 	}
 	return 32
 }
@@ -349,6 +257,9 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Kind == syscalls.KindSigset {
+			c.Aux.Bytes = binary.LittleEndian.AppendUint64(c.alloc(8)[:0], uint64(ret))[:aux.Extent(c.layout)]
+		}
 		if aux.Format == syscalls.FormatPolled {
 			formatPolled(c, &c.Aux)
 			return
@@ -525,7 +436,8 @@ func (c *Call) pointee(v *Value) {
 			v.State = Address
 			return
 		}
-		if !nul && ok && (t.Len == nil || t.Dir == syscalls.In) { // a NUL right behind the limit leaves the string whole
+		if !nul && ok && (t.Len == nil || t.Dir == syscalls.In && len(s) < c.length(t, maxBuffer)) {
+			// A NUL right behind the limit leaves the string whole.
 			next := c.read(addr+uint64(len(s)), 1)
 			nul = len(next) == 1 && next[0] == 0
 		}
@@ -650,354 +562,4 @@ func (c *Call) length(t *syscalls.Type, limit int) int {
 		n = min(n, t.RetLen.Eval(f))
 	}
 	return int(min(n, uint64(limit)))
-}
-
-// structure decodes the members that lie within b.
-func (c *Call) structure(v *Value, b []byte) {
-	st := v.Type.Struct
-	if c.depth+1 >= len(c.frames) {
-		v.State = Address
-		return
-	}
-	up := &c.frames[c.depth]
-	c.depth++
-	c.frames[c.depth] = frame{call: c, st: st, buf: b, params: v.Type.Params, up: up, was: c.was}
-	c.was = nil
-	defer func() { c.depth-- }()
-	f := &c.frames[c.depth]
-	v.Sub = c.values(len(st.Fields))
-	n := 0
-	members := len(st.Fields)
-	if st.Show != nil {
-		members = len(st.Show)
-	}
-	for i := range members {
-		if st.Show != nil {
-			i = int(st.Show[i])
-		}
-		m := &st.Fields[i]
-		if m.Type.Kind == syscalls.KindPad {
-			continue
-		}
-		off, size := int(m.Off[c.layout]), m.Type.Size(c.layout)
-		if size == 0 && m.Type.Dir == 0 { // of variable length, at the end
-			size = max(0, min(c.inlineLen(m.Type), len(b)-off))
-			if size == 0 && m.Type.Kind != syscalls.KindArray {
-				continue
-			}
-		} else if i == len(st.Fields)-1 && m.Type.Kind == syscalls.KindUnion && m.Type.Dir == 0 {
-			size = min(size, len(b)-off) // whether that is enough depends on the alternative
-			if size <= 0 {
-				continue
-			}
-			if open(m.Type) {
-				size = len(b) - off
-			}
-		}
-		if off+size > len(b) || m.Cond != nil && m.Cond.Eval(f) == 0 {
-			continue
-		}
-		s := &v.Sub[n]
-		s.Name, s.Type, s.Attr = m.Name, m.Type, m.Attr
-		var num uint64
-		if size <= 8 {
-			num = load(b[off:], size)
-		}
-		if m.Bits[1] != 0 {
-			num = num >> m.Bits[0] & (1<<m.Bits[1] - 1)
-			if num == 0 && m.Attr&syscalls.AttrNonzero != 0 {
-				continue
-			}
-		}
-		if m.Attr&syscalls.AttrNonzero != 0 && allZero(b[off:off+size]) {
-			continue
-		}
-		n++
-		if m.When != nil && c.guarded(s, m.When, num) {
-			continue
-		}
-		if m.Attr&syscalls.AttrBrief != 0 && !c.opts.Verbose && c.visit == nil && num != 0 {
-			s.State, s.Addr = Address, num
-			continue
-		}
-		if f.was != nil {
-			c.was = Member(f.was.Sub, m.Name)
-		}
-		c.value(s, num, b[off:off+size:off+size])
-		c.was = nil
-		if m.Attr&syscalls.AttrWas != 0 && f.was != nil {
-			s.Pre = Member(f.was.Sub, m.Name)
-		}
-	}
-	v.Sub = v.Sub[:n]
-	if v.Type.Dir != 0 && len(b) > int(st.Size[c.layout]) && v.Type.Len != nil && !open(st.Fields[len(st.Fields)-1].Type) {
-		v.Bytes = b[st.Size[c.layout]:] // newer than the description
-	}
-}
-
-func (c *Call) inlineLen(t *syscalls.Type) int {
-	n := c.length(t, maxBuffer)
-	if t.Kind == syscalls.KindArray {
-		n *= t.Elem.Size(c.layout)
-	}
-	if t.Kind == syscalls.KindUnion && t.Len == nil {
-		return maxBuffer
-	}
-	return n
-}
-
-func allZero(b []byte) bool {
-	for _, x := range b {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// union decodes the alternative that the selector chooses in place of v.
-func (c *Call) union(v *Value, n uint64, inline []byte) {
-	t := v.Type
-	have := len(inline)
-	if t.Dir != 0 {
-		have = c.length(t, maxBuffer)
-	} else if inline == nil {
-		have = 8
-	}
-	alt := t.Union.Pick(t.Sel.Eval(&c.frames[c.depth]), have, c.layout)
-	if alt != nil && t.Dir == 0 && alt.Size(c.layout) > have && have < alt.Extent(c.layout) && !fits(t.Union, alt, have) {
-		v.State = Absent
-		return
-	}
-	if alt == nil {
-		v.State = Address
-		if t.Dir == 0 {
-			v.Addr = n
-		}
-		return
-	}
-	if t.Dir == 0 {
-		v.Type = alt
-		size := alt.Size(c.layout)
-		if inline != nil && size > 0 && size <= len(inline) && !open(alt) {
-			inline = inline[:size:size]
-			if size <= 8 {
-				n = load(inline, size)
-			}
-		} else if inline == nil {
-			n = truncate(n, size)
-		}
-		if v.Attr&syscalls.AttrFlat != 0 && alt.Kind != syscalls.KindStruct {
-			v.Attr &^= syscalls.AttrFlat
-		}
-		c.value(v, n, inline)
-		return
-	}
-	if len(c.types) == cap(c.types) {
-		c.types = make([]syscalls.Type, 0, max(4, 2*cap(c.types)))
-	}
-	c.types = append(c.types, *alt)
-	through := &c.types[len(c.types)-1] // a pointer to the alternative
-	if through.Dir == 0 {
-		through.Dir = t.Dir
-	}
-	if through.Len == nil {
-		through.Len, through.RetLen = t.Len, t.RetLen
-	}
-	v.Type = through
-	c.pointee(v)
-	if v.Type.Kind == syscalls.KindStruct { // more bytes than an alternative has are not a newer version of it
-		v.Bytes = nil
-	}
-}
-
-// array decodes the elements of an array, inline or behind v.Addr.
-func (c *Call) array(v *Value, inline []byte) {
-	t := v.Type
-	es := t.Elem.Size(c.layout)
-	if es == 0 {
-		v.State = Address
-		return
-	}
-	n := uint64(c.length(t, maxElems))
-	if t.Len == nil {
-		n = uint64(len(inline) / es)
-	}
-	if len(t.Params) > 0 && c.Done {
-		c.budget = int(min(t.Params[0].Eval(&c.frames[c.depth]), maxBuffer))
-		defer func() { c.budget = -1 }()
-	}
-	v.Size = int(n)
-	show, more := c.elems(n)
-	b := inline
-	if inline == nil || t.Dir != 0 {
-		c.region(t, v.Addr, v.Size*es)
-		b = c.read(v.Addr, show*es)
-		if show > 0 && len(b) < es {
-			v.State = Address
-			return
-		}
-	}
-	if len(b)/es < show {
-		show = len(b) / es
-		v.State = Known
-		more = true
-	}
-	v.More = more
-	v.Sub = c.values(show)
-	was := c.was
-	defer func() { c.was = nil }()
-	for i := range v.Sub {
-		s := &v.Sub[i]
-		s.Type = t.Elem
-		if c.was = nil; was != nil && i < len(was.Sub) {
-			c.was = &was.Sub[i]
-		}
-		e := b[i*es : (i+1)*es : (i+1)*es]
-		var num uint64
-		if es <= 8 {
-			num = load(e, es)
-		}
-		c.value(s, num, e)
-	}
-}
-
-// strings decodes a NULL-terminated vector of pointers to strings.
-func (c *Call) strings(v *Value) {
-	t := v.Type
-	w := syscalls.ABI(c.ABI).WordSize()
-	count := 0
-	limit, _ := c.elems(maxElems)
-	if t.Kind == syscalls.KindEnv && !c.opts.Verbose {
-		limit = 0
-	}
-	elem := &stringType
-	var ptrs []uint64
-	at := v.Addr
-	for count < maxElems {
-		n := int(pageSize-at%pageSize) / w * w
-		if n == 0 { // a pointer across two pages
-			n = w
-		}
-		n = min(n, 64*w)
-		b := c.read(at, n)
-		if len(b) < w {
-			if count == 0 {
-				v.State = Address
-				return
-			}
-			v.More = true
-			break
-		}
-		end := false
-		for i := 0; i+w <= len(b); i += w {
-			p := load(b[i:], w)
-			if p == 0 {
-				end = true
-				break
-			}
-			if count < limit {
-				ptrs = append(ptrs, p)
-			}
-			count++
-		}
-		if end {
-			break
-		}
-		at += uint64(len(b) / w * w)
-	}
-	c.region(t, v.Addr, (count+1)*w)
-	v.Size = count
-	v.More = v.More || count > len(ptrs)
-	v.Sub = c.values(len(ptrs))
-	for i, p := range ptrs {
-		v.Sub[i].Type = elem
-		c.value(&v.Sub[i], p, nil)
-	}
-}
-
-var intPointer = syscalls.Type{Kind: syscalls.KindInt, Dir: syscalls.InOut, Width: 4}
-
-var stringType = syscalls.Type{Kind: syscalls.KindString, Dir: syscalls.In}
-
-// prefetch reads in one go what the arguments from to upTo point to.
-func (c *Call) prefetch(from, upTo int) {
-	n, total := 0, 0
-	var sizes [8]int
-	for i := from; i < upTo; i++ {
-		a := &c.Desc.Args[i]
-		if a.Type.Dir == 0 || a.Type.Dir == syscalls.Out && !c.Done || a.Type.Dir&syscalls.Out != 0 && c.Failed ||
-			c.pre[i] != nil && c.Done && a.Type.Dir == syscalls.In {
-			continue
-		}
-		addr := c.arg(i)
-		if addr == 0 {
-			continue
-		}
-		size := c.ahead(a.Type, addr)
-		if size <= 0 {
-			continue
-		}
-		c.ranges[n].Addr = addr
-		sizes[n] = size
-		n++
-		total += size
-	}
-	if n < 2 && (n == 0 || total > 1024) { // one read is read when it is needed
-		return
-	}
-	b := c.alloc(total)
-	for i := range n {
-		c.ranges[i].Buf, b = b[:sizes[i]:sizes[i]], b[sizes[i]:]
-		c.ranges[i].N = 0
-	}
-	if n == 1 {
-		c.ranges[0].N = c.mem.Read(c.ranges[0].Addr, c.ranges[0].Buf)
-	} else {
-		c.mem.ReadV(c.ranges[:n])
-	}
-	for i := range n {
-		c.cache[i] = cached{c.ranges[i].Addr, c.ranges[i].Buf[:c.ranges[i].N]}
-	}
-	c.cached = n
-}
-
-// ahead is how many bytes of a pointee are worth reading before it is decoded, 0 if
-// that depends on memory which is not read yet.
-func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
-	page := int(pageSize - addr%pageSize)
-	switch t.Kind {
-	case syscalls.KindPath:
-		return min(page, 128)
-	case syscalls.KindString:
-		return min(page, c.limit()+1)
-	case syscalls.KindStrings, syscalls.KindEnv, syscalls.KindUnion, syscalls.KindFDSet, syscalls.KindRecords:
-		return 0
-	}
-	if t.Len != nil && derefs(t.Len) || t.RetLen != nil && derefs(t.RetLen) {
-		return 0
-	}
-	switch t.Kind {
-	case syscalls.KindBytes:
-		return min(c.length(t, maxBuffer), c.limit())
-	case syscalls.KindBitset:
-		return min(c.length(t, pageSize), 128)
-	case syscalls.KindSigset:
-		return min(c.length(t, 128), 8)
-	case syscalls.KindArray:
-		show, _ := c.elems(uint64(c.length(t, maxElems)))
-		return min(show*t.Elem.Size(c.layout), pageSize)
-	case syscalls.KindStruct:
-		if t.Len != nil {
-			return c.length(t, pageSize)
-		}
-		return int(t.Struct.Size[c.layout])
-	case syscalls.KindChars:
-		return c.length(t, pageSize)
-	}
-	return t.Extent(c.layout)
-}
-
-func derefs(e *syscalls.Expr) bool {
-	return e != nil && (e.Op == syscalls.OpDeref || derefs(e.L) || derefs(e.R))
 }

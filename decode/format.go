@@ -19,6 +19,7 @@ var formatters = [...]func(*Call, *Value){
 	syscalls.FormatPolled:  nil,
 	syscalls.FormatIoctl:   nil,
 	syscalls.FormatCC:      nil,
+	syscalls.FormatHighLow: func(c *Call, v *Value) { v.Num = c.Regs[1]<<32 | c.Regs[2]&0xffffffff },
 }
 
 func (c *Call) format(v *Value) {

@@ -11,7 +11,7 @@ const maxFDs = 1 << 20
 // fdset decodes the descriptors in a set of select(2), which the kernel handles in longs.
 func (c *Call) fdset(v *Value) {
 	n := int32(v.Type.Len.Eval(&c.frames[c.depth]))
-	if n < 0 || n > maxFDs {
+	if n < 0 || n > maxFDs || c.opts.Shallow {
 		v.State = Address
 		return
 	}
@@ -48,6 +48,14 @@ func formatPolled(c *Call, v *Value) {
 	if c.Ret == 0 {
 		return
 	}
+	if c.opts.Shallow { // strace shows what select found even then
+		if c.Desc.Args[0].Type.Kind == syscalls.KindArray {
+			v.State = Absent
+			return
+		}
+		c.opts.Shallow = false
+		defer func() { c.opts.Shallow = true }()
+	}
 	parts := c.values(5)
 	n := 0
 	timeout := -1
@@ -62,6 +70,9 @@ func formatPolled(c *Call, v *Value) {
 			if len(p.Sub) == 0 {
 				*p = Value{}
 				break
+			}
+			for k := range p.Sub {
+				p.Sub[k].Bytes = nil // what they are stands with the argument
 			}
 			n++
 		case a.Type.Kind == syscalls.KindArray:
@@ -80,6 +91,9 @@ func formatPolled(c *Call, v *Value) {
 		}
 	}
 	v.Sub = parts[:n]
+	if c.Desc.Args[0].Attr&syscalls.AttrFlat != 0 { // arguments in memory, whose sets are not read again
+		v.State = Absent
+	}
 }
 
 // ready lists the descriptors of a pollfd array that have something to report.
@@ -114,7 +128,6 @@ func (c *Call) ready(v *Value, t *syscalls.Type, arg int) {
 		s.Type = t.Elem
 		s.Sub = c.values(2)
 		s.Sub[0] = Value{Name: fd.Name, Type: fd.Type, Num: load(e, 4)}
-		c.resolve(&s.Sub[0])
 		s.Sub[1] = Value{Name: revents.Name, Type: revents.Type, Num: bits}
 	}
 }

@@ -146,10 +146,13 @@ func formatCaps(c *Call, v *Value) {
 
 var decimalType = syscalls.Type{Kind: syscalls.KindInt, Width: 4}
 
-// formatDecimal makes a number without a name an integer.
+// formatDecimal makes a named number an integer: in decimal where its name is not shown.
 func formatDecimal(c *Call, v *Value) {
-	if set := v.Type.Set; set.Lookup(c.ABI, v.Num) == "" {
-		v.Type = &decimalType
+	set := v.Type.Set
+	v.Type = &decimalType
+	if name := set.Lookup(c.ABI, v.Num); name != "" {
+		v.Sym = []byte(name)
+	} else {
 		v.Note = []byte(set.Unknown)
 	}
 }

@@ -50,17 +50,21 @@ func (c *Call) list(v *Value, inline []byte) {
 // elements cuts a list into its elements. One that is longer than what is left is cut short; one
 // that is shorter than its fixed part ends the list.
 func (c *Call) elements(b []byte, align int, st *syscalls.Struct, visit func([]byte)) {
-	w := st.Fields[0].Type.Size(c.layout)
+	first := st.Fields[0].Type
+	for first.Kind == syscalls.KindStruct {
+		first = first.Struct.Fields[0].Type
+	}
+	w := first.Size(c.layout)
 	head := headSize(st, c.layout)
 	for len(b) >= head && len(b) >= w {
 		n := int(min(load(b, w), maxList))
 		e := min(max(n, head), len(b))
 		visit(b[:e:e])
-		n = (n + align - 1) / align * align
-		if n < head || n >= len(b) {
+		next := (n + align - 1) / align * align
+		if n < head || next >= len(b) {
 			return
 		}
-		b = b[n:]
+		b = b[next:]
 	}
 }
 
@@ -90,7 +94,7 @@ func open(t *syscalls.Type) bool {
 		return len(t.Struct.Fields) > 0 && open(t.Struct.Fields[len(t.Struct.Fields)-1].Type)
 	case syscalls.KindList:
 		return true
-	case syscalls.KindBytes, syscalls.KindArray, syscalls.KindSunPath, syscalls.KindChars:
+	case syscalls.KindBytes, syscalls.KindArray, syscalls.KindSunPath, syscalls.KindChars, syscalls.KindMAC:
 		return t.Len == nil || t.Len.Op != syscalls.OpNum
 	}
 	return false

@@ -59,7 +59,7 @@ func (j *JSON) Encode(e *Event) error {
 	case CallEntry, CallExit:
 		b = j.call(b, e)
 	case Signal, GroupStop:
-		b = appendSignalName(b, e.Signo)
+		b = appendSignalMember(b, e.Signo)
 		if e.Siginfo != nil {
 			b = append(b, `,"siginfo":`...)
 			b = appendMembers(b, e.Siginfo.Sub, e.ABI)
@@ -67,7 +67,7 @@ func (j *JSON) Encode(e *Event) error {
 	case Exited:
 		b = appendInt(b, "code", int64(e.Code))
 	case Killed:
-		b = appendSignalName(b, e.Signo)
+		b = appendSignalMember(b, e.Signo)
 		b = appendBool(b, "core", e.Core)
 	case Superseded, Exec:
 		b = appendInt(b, "by", int64(e.By))
@@ -88,6 +88,10 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 	b = append(b, c.ABI.String()...)
 	b = append(b, `","ip":`...)
 	b = appendAddress(b, e.IP)
+	if c.Resumed != "" {
+		b = append(b, `,"resumes":`...)
+		b = appendString(b, c.Resumed)
+	}
 	b = append(b, `,"args":`...)
 	b = appendMembers(b, c.Args[:min(c.Ready, len(c.Args))], c.ABI)
 	if e.Kind == CallEntry {
@@ -149,7 +153,7 @@ func appendFrame(b []byte, f *StackFrame) []byte {
 	return append(b, '}')
 }
 
-func appendSignalName(b []byte, n int) []byte {
+func appendSignalMember(b []byte, n int) []byte {
 	b = append(b, `,"signal":{"value":`...)
 	b = strconv.AppendInt(b, int64(n), 10)
 	if name := syscalls.SignalName(n); name != "" {
@@ -227,11 +231,15 @@ func appendJSON(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 		b = appendAddress(b, v.Addr)
 	}
 	if v.State == decode.Known {
+		if t.Format == syscalls.FormatPolled { // named parts
+			key("fields")
+			return append(appendMembers(b, v.Sub, abi), '}')
+		}
 		switch t.Kind {
 		case syscalls.KindStruct:
 			key("fields")
 			b = appendMembers(b, v.Sub, abi)
-		case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv:
+		case syscalls.KindArray, syscalls.KindRecords, syscalls.KindFDSet, syscalls.KindStrings, syscalls.KindEnv:
 			key("elements")
 			b = append(b, '[')
 			for i := range v.Sub {
@@ -288,7 +296,7 @@ func appendJSON(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 
 func appendNumber(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	switch v.Type.Kind {
-	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindTime:
+	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindTime, syscalls.KindDate:
 		return strconv.AppendInt(b, intOf(v, abi), 10)
 	}
 	return strconv.AppendUint(b, v.Num, 10)

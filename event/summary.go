@@ -29,7 +29,7 @@ func NewSummary() *Summary { return &Summary{} }
 
 // Add counts a call that has returned, and the time it took in nanoseconds.
 func (s *Summary) Add(abi syscalls.ABI, c *decode.Call, spent int64) {
-	if abi >= syscalls.NumABI {
+	if abi >= syscalls.NumABI || !named(abi, c.Number) {
 		return
 	}
 	if s.rows[abi] == nil {
@@ -49,6 +49,9 @@ func (s *Summary) Add(abi syscalls.ABI, c *decode.Call, spent int64) {
 	r.Min = min(r.Min, d)
 	r.Max = max(r.Max, d)
 }
+
+// named tells whether there is such a call: only those are counted.
+func named(abi syscalls.ABI, nr uint64) bool { return abi.Name(nr) != "" }
 
 // Counts are the rows of one ABI by call number.
 func (s *Summary) Counts(abi syscalls.ABI) []Count {
@@ -132,19 +135,17 @@ func seconds(d time.Duration) string {
 }
 
 // Write prints a table for each ABI with calls, with the columns asked for, sorted by a key.
+// A table without names gets them as its last column.
 func (s *Summary) Write(w io.Writer, cols []Column, by Column) error {
 	var out strings.Builder
-	several := 0
-	for abi := range s.rows {
-		if s.rows[abi] != nil {
-			several++
-		}
+	if !slices.Contains(cols, Name) {
+		cols = append(slices.Clone(cols), Name)
 	}
 	for abi := range s.rows {
 		if s.rows[abi] == nil {
 			continue
 		}
-		if several > 1 {
+		if a := syscalls.ABI(abi); a == syscalls.I386 || a == syscalls.X32 {
 			fmt.Fprintf(&out, "System call usage summary for %s mode:\n", mode(syscalls.ABI(abi)))
 		}
 		table(&out, s.Counts(syscalls.ABI(abi)), cols, by)

@@ -141,7 +141,6 @@ func appendSigName(b []byte, n int) []byte {
 	return strconv.AppendInt(b, int64(n), 10)
 }
 
-
 // appendErrno writes a number that is an error's when it is negative.
 func (s *Style) appendErrno(b []byte, n int) []byte {
 	name := ""
@@ -162,9 +161,9 @@ func (s *Style) appendErrno(b []byte, n int) []byte {
 }
 
 // appendTicks writes a number of clock ticks, and how long they are.
-func appendTicks(b []byte, n int64) []byte {
+func (s *Style) appendTicks(b []byte, n int64) []byte {
 	b = strconv.AppendInt(b, n, 10)
-	if n == 0 {
+	if n == 0 || s.Consts == Raw {
 		return b
 	}
 	b = append(b, " /* "...)

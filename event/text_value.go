@@ -230,7 +230,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindErrno:
 		return s.appendErrno(b, int(int32(v.Num)))
 	case syscalls.KindTicks:
-		return appendTicks(b, intOf(v, abi))
+		return s.appendTicks(b, intOf(v, abi))
 	case syscalls.KindBitset:
 		return appendBitset(b, v.Bytes)
 	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList, syscalls.KindRecords:
@@ -534,30 +534,34 @@ func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, som
 
 // appendTuple writes members without their names: one alone as it is, several in brackets.
 func (s *Style) appendTuple(b []byte, vs []decode.Value, abi syscalls.ABI) []byte {
-	n := 0
-	for i := range vs {
-		if vs[i].State != decode.Absent && vs[i].Attr&syscalls.AttrHidden == 0 {
-			n++
-		}
-	}
+	start := len(b)
+	b, n := s.appendTupleMembers(append(b, '['), vs, abi, 0)
 	if n > 1 {
-		b = append(b, '[')
+		return append(b, ']')
 	}
-	first := true
+	return append(b[:start], b[start+1:]...)
+}
+
+// appendTupleMembers writes the members of a tuple behind n others.
+func (s *Style) appendTupleMembers(b []byte, vs []decode.Value, abi syscalls.ABI, n int) ([]byte, int) {
 	for i := range vs {
-		if vs[i].State == decode.Absent || vs[i].Attr&syscalls.AttrHidden != 0 {
+		m := &vs[i]
+		switch {
+		case m.State == decode.Absent || m.Attr&syscalls.AttrHidden != 0:
+			continue
+		case m.Type.Kind == syscalls.KindList && len(m.Sub) == 0 && !m.More:
+			continue
+		case m.Attr&syscalls.AttrFlat != 0 && m.Type.Kind == syscalls.KindStruct && m.Type.Struct.Fields[0].Type.Kind == syscalls.KindStruct:
+			b, n = s.appendTupleMembers(b, m.Sub, abi, n)
 			continue
 		}
-		if !first {
+		if n > 0 {
 			b = append(b, ", "...)
 		}
-		first = false
-		b = s.appendValue(b, &vs[i], abi)
+		n++
+		b = s.appendValue(b, m, abi)
 	}
-	if n > 1 {
-		b = append(b, ']')
-	}
-	return b
+	return b, n
 }
 
 // appendBits writes the numbers of the bits that are set, or of those that are not if there are fewer.

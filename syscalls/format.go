@@ -17,10 +17,11 @@ const (
 	FormatPolled         // the descriptors that poll(2) and select(2) report
 	FormatIoctl          // a command of ioctl(2), of which the text takes an unknown one apart
 	FormatCC             // control characters of a terminal, which the text shows with their names
-	FormatCaps    // capability bits, of which the upper 32 stand 12 bytes behind
-	FormatDecimal // an enum that is shown in decimal where it has no name
-	FormatComment // a number with its name behind it in a comment
-	FormatInsn    // an instruction of a seccomp filter
+	FormatCaps           // capability bits, of which the upper 32 stand 12 bytes behind
+	FormatDecimal        // an enum that is shown in decimal where it has no name
+	FormatHighLow        // an offset in two registers, the high half first
+	FormatComment        // a number with its name behind it in a comment
+	FormatInsn           // an instruction of a seccomp filter
 	numFormats
 )
 
@@ -40,6 +41,7 @@ var formatNames = [...]string{
 	FormatPolled:  "polled",
 	FormatIoctl:   "ioctl",
 	FormatCC:      "cc",
+	FormatHighLow: "highlow",
 }
 
 func (f Format) String() string { return formatNames[f] }

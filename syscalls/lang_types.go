@@ -336,7 +336,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		}
 		t.Set.Name = t.Set.Vals[0].Name
 	case KindBytes, KindChars, KindPad, KindFDSet, KindSigset, KindSunPath, KindBitset, KindMAC:
-		if rest, err := p.accept("*"); err != nil {
+		if rest, err := p.rest(); err != nil {
 			return err
 		} else if rest { // all that is there
 			break
@@ -362,7 +362,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		if err := p.expect(","); err != nil {
 			return err
 		}
-		if rest, err := p.accept("*"); err != nil {
+		if rest, err := p.rest(); err != nil {
 			return err
 		} else if rest { // as many as there are
 			break
@@ -570,4 +570,19 @@ func (p *parser) min() (*Expr, error) {
 		return nil, err
 	}
 	return &Expr{Op: OpMin, L: l, R: r}, p.expect(")")
+}
+
+// rest takes a * that stands for a length by itself, not one before the name of a pointer argument.
+func (p *parser) rest() (bool, error) {
+	t, err := p.peek()
+	if err != nil || t.kind != tokPunct || t.text != "*" {
+		return false, err
+	}
+	look := *p.lexer
+	next, err := look.next()
+	if err != nil || next.kind != tokPunct || next.text != "]" && next.text != "," {
+		return false, err
+	}
+	p.have = false
+	return true, nil
 }

@@ -116,7 +116,7 @@ const (
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
 	AttrOver                     // @over: lies over the member before it, as in a union
 	AttrAfter                    // @after: an argument whose comma is shown only once the call has returned
-	AttrBrief                           // @brief: a pointer shown as such unless verbose
+	AttrBrief                    // @brief: a pointer shown as such unless verbose
 	AttrArrow                    // @arrow: an argument shown behind an arrow instead of a comma
 	AttrWas                      // @was: a member shown with its value before the call too, when that differs
 	AttrOK                       // @ok: a member shown only if the call succeeded

@@ -107,6 +107,23 @@ func launchDiagnosis(op string, err error) string {
 	return seeDoctor
 }
 
+// checkTraceme tells whether a program can ask to be traced, as --seize=no has it do: one to which that is refused would
+// wait for its tracer for good.
+func checkTraceme(o *TraceOptions) error {
+	if o.Seize {
+		return nil
+	}
+	refused, yama := linux.ProbePtrace(), linux.ReadYama(os.DirFS("/"))
+	if refused == 0 && yama != linux.YamaNone {
+		return nil
+	}
+	e := refused
+	if e == 0 {
+		e = unix.EPERM
+	}
+	return &commandError{text: "ptrace(PTRACE_TRACEME, ...): " + reason(e), hint: traceHint(refused, yama, environmentHere())}
+}
+
 // traceHint says why even a child cannot be traced.
 func traceHint(refused unix.Errno, yama linux.Yama, env linux.Environment) string {
 	switch {

@@ -115,6 +115,29 @@ func TestAttachRefused(t *testing.T) {
 		wantLines(t, r.stdout, "  limited traced                farcall itself is being traced by process ", "Process ", "  no      circle ")
 	})
 
+	t.Run("several", func(t *testing.T) {
+		const none, neither = 1<<31 - 2, 1<<31 - 1 // above every pid_max
+		r := runCommand(t, nil, nil, prog, "trace", "-p", fmt.Sprintf("%d,%d", none, neither))
+		if r.status != 1 || strings.Count(r.stderr, "\n") != 4 {
+			t.Errorf("status %d, %s", r.status, r.stderr)
+		}
+		for _, pid := range []int{none, neither} {
+			wantLines(t, r.stderr, fmt.Sprintf("%s: attach: ptrace(PTRACE_SEIZE, %d): No such process", prog, pid), prog+": hint: ")
+		}
+		wantLines(t, r.stderr, fmt.Sprintf("%s: attach: ptrace(PTRACE_SEIZE, %d)", prog, none), fmt.Sprintf("%s: attach: ptrace(PTRACE_SEIZE, %d)", prog, neither))
+	})
+
+	t.Run("hidden", func(t *testing.T) {
+		needRoot(t)
+		pid := idle(t, nil)
+		r := runCommand(t, nil, nil, "/bin/sh", "-c", "unshare --mount --propagation private sh -c 'mount -t proc -o hidepid=2 proc /proc && "+
+			"exec setpriv --reuid 65534 --regid 65534 --clear-groups "+prog+" trace -p "+fmt.Sprint(pid)+"'")
+		if r.status != 1 {
+			t.Errorf("status %d", r.status)
+		}
+		wantLines(t, r.stderr, prog+": attach: ", prog+": hint: there is such a process, but /proc hides it from this user (mount option hidepid)")
+	})
+
 	t.Run("another user", func(t *testing.T) {
 		needRoot(t)
 		pid := idle(t, nil)

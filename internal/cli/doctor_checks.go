@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -59,6 +60,10 @@ func tried(r *doctorReport, name string, err error, good, bad, remedy string) {
 
 // message is an error in a line.
 func message(err error) string {
+	var exec *fs.PathError
+	if errors.As(err, &exec) && exec.Op == "fork/exec" { // the path is the probe's
+		return "cannot be executed: " + reason(exec.Err)
+	}
 	return strings.ReplaceAll(err.Error(), "\n", " ")
 }
 
@@ -98,11 +103,11 @@ func (f *facts) kernel(r *doctorReport) {
 }
 
 func (f *facts) canPtrace() bool {
-	return f.self != nil && f.self.Effective.Has(unix.CAP_SYS_PTRACE)
+	return f.caps.Has(unix.CAP_SYS_PTRACE)
 }
 
 func (f *facts) canAdmin() bool {
-	return f.self != nil && f.self.Effective.Has(unix.CAP_SYS_ADMIN)
+	return f.caps.Has(unix.CAP_SYS_ADMIN)
 }
 
 // user says whose processes can be attached to.
@@ -134,6 +139,8 @@ func (f *facts) yamaCheck(r *doctorReport) {
 	const name = "yama"
 	text := fmt.Sprintf("kernel.yama.ptrace_scope is %d (%s)", int(f.yama), f.yama)
 	switch {
+	case f.yama == linux.YamaAbsent && f.self == nil:
+		// Without /proc nobody knows.
 	case f.yama == linux.YamaAbsent:
 		r.add(groupTracing, name, stateOK, "not there", "")
 	case f.yama == linux.YamaClassic:

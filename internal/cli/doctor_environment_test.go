@@ -33,7 +33,9 @@ var buildProgram = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "farcall")
-	out, err := exec.Command("go", "build", "-o", path, "farcall/cmd/farcall").CombinedOutput()
+	build := exec.Command("go", "build", "-o", path, "farcall/cmd/farcall")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -209,6 +211,12 @@ func TestPtraceRefused(t *testing.T) {
 		t.Errorf("trace: %d lines, want 2:\n%s", n, r.stderr)
 	}
 
+	r = runCommand(t, noPtrace, nil, prog, "trace", "--seize=no", "/bin/true")
+	if r.status != 1 {
+		t.Errorf("trace --seize=no: status %d, want 1\n%s", r.status, r.stderr)
+	}
+	wantLines(t, r.stderr, prog+": ptrace(PTRACE_TRACEME, ...): Operation not permitted", prog+": hint: ptrace(2) as such is refused here, by a seccomp filter or a sandbox: ")
+
 	child := idle(t, nil)
 	r = runCommand(t, noPtrace, nil, prog, "trace", "-p", fmt.Sprint(child))
 	wantLines(t, r.stderr, fmt.Sprintf("%s: attach: ptrace(PTRACE_SEIZE, %d): Operation not permitted", prog, child),
@@ -317,8 +325,23 @@ func TestNoProc(t *testing.T) {
 	if r.status != 0 {
 		t.Errorf("doctor: status %d\n%s", r.status, r.stdout)
 	}
-	wantLines(t, r.stdout, "  ok      start a program", "  limited /proc", "  ok      process_vm_readv", "  limited /proc/PID/mem",
+	wantLines(t, r.stdout, "  ok      start a program", "  limited /proc", "  ok      set-user-ID programs", "  ok      process_vm_readv", "  limited /proc/PID/mem",
 		"  limited memfd", "Tracing works here.")
+}
+
+// TestNoExec has a file system that programs cannot be executed from, for the program and for temporary files.
+func TestNoExec(t *testing.T) {
+	needRoot(t)
+	prog := program(t)
+	r := runCommand(t, nil, nil, "/bin/sh", "-c", "unshare --mount --propagation private sh -c '"+
+		"mount -t tmpfs -o noexec none /mnt && cp /bin/true /mnt && TMPDIR=/mnt "+prog+" doctor; "+prog+" trace -e execve /mnt/true'")
+	if r.status != 1 {
+		t.Errorf("status %d\n%s", r.status, r.stderr)
+	}
+	wantLines(t, r.stderr, `execve("/mnt/true", ["/mnt/true"], 0x`, prog+": exec: Permission denied",
+		prog+": hint: its file system is mounted noexec", "+++ exited with 1 +++")
+	wantLines(t, r.stdout, "  ok      start a program", "  ok      memfd", "  limited temporary files       /mnt is mounted noexec",
+		"                                -> set TMPDIR to a directory on another file system", "Tracing works here.")
 }
 
 // TestOrdinaryUser runs it as somebody without privileges.

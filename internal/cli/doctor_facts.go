@@ -22,6 +22,7 @@ type facts struct {
 	uname   linux.Uname
 	env     linux.Environment
 	self    *linux.Process // nil without /proc
+	caps    linux.CapSet   // effective
 	initial bool           // in the initial user namespace
 	yama    linux.Yama
 	lsms    []string
@@ -64,6 +65,7 @@ func gatherFacts() *facts {
 		compat: linux.ProbeCompat(), x32: linux.ProbeX32(), bpf: linux.ProbeBPF(), cpus: runtime.NumCPU(),
 	}
 	f.self, _ = linux.ReadProcess(root, os.Getpid())
+	f.caps = linux.EffectiveCaps()
 	f.initial = linux.InitialUserNS(linux.IDMap(root, "self"))
 	f.tempNoExec = linux.NoExec(f.tempDir)
 	number := func(name string, missing int) int {

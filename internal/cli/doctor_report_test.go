@@ -15,10 +15,10 @@ import (
 // healthy is a machine on which all works, for root.
 func healthy() *facts {
 	self := &linux.Process{UserNS: 1}
-	self.PID, self.Effective, self.Permitted = 10, 1<<41-1, 1<<41-1
+	self.PID = 10
 	return &facts{
 		uname: linux.Uname{Release: "6.12.0-1-amd64", Machine: "x86_64"},
-		self:  self, initial: true, yama: linux.YamaDescendant, lsms: []string{"capability", "yama"},
+		self:  self, caps: 1<<41 - 1, initial: true, yama: linux.YamaDescendant, lsms: []string{"capability", "yama"},
 		attach:  attachFacts{setInfo: unix.EINVAL},
 		seccomp: linux.Seccomp{Trace: true, Notify: true, WaitKillable: true, AddFDSend: true},
 		tempDir: "/tmp", x32: true, tracefs: "/sys/kernel/tracing", maxUserNS: 1000, usernsClone: -1, usernsAA: -1, cpus: 4,
@@ -28,7 +28,7 @@ func healthy() *facts {
 // ordinary takes the privileges of root away.
 func ordinary(f *facts) {
 	f.self.UID = linux.IDs{Real: 1000, Effective: 1000, Saved: 1000, FS: 1000}
-	f.self.Effective, f.self.Permitted = 0, 0
+	f.caps = 0
 }
 
 func TestReportHealthy(t *testing.T) {
@@ -63,7 +63,7 @@ func TestReportChecks(t *testing.T) {
 		{"attach to a child", func(f *facts) { f.attach = attachFacts{err: unix.EPERM, step: "PTRACE_SEIZE"} }, stateNo, "PTRACE_SEIZE: operation", "dmesg"},
 		{"user", ordinary, stateLimited, "user 1000 without CAP_SYS_PTRACE", "sudo"},
 		{"user", func(f *facts) { f.initial = false }, stateLimited, "user namespace", "outside"},
-		{"user", func(f *facts) { f.self.Effective, f.env.Container = 0, "podman" }, stateLimited, "root without", "podman run --cap-add"},
+		{"user", func(f *facts) { f.caps, f.env.Container = 0, "podman" }, stateLimited, "root without", "podman run --cap-add"},
 		{"yama", func(f *facts) { f.yama = linux.YamaAbsent }, stateOK, "not there", ""},
 		{"yama", func(f *facts) { f.yama = linux.YamaNone }, stateNo, "is 3", "reboot"},
 		{"yama", func(f *facts) { ordinary(f) }, stateLimited, "is 1", "sysctl"},

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"farcall"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
@@ -15,12 +16,19 @@ import (
 // What stands between parsed options and a trace: the user, the program and the output file are
 // looked up, each with strace's message where that fails.
 
-// prepareTrace looks for the program before it touches the output file: strace truncates an old
+// prepareTrace looks for the program, or the process, before it touches the output file: strace truncates an old
 // trace and then finds that the program's name was mistyped.
 func prepareTrace(opts *TraceOptions) error {
 	if len(opts.Command) > 0 {
 		if _, err := findProgram(opts.Command[0], os.Getenv("PATH")); err != nil {
 			return err
+		}
+	}
+	if len(opts.Command) == 0 && len(opts.Attach) == 1 {
+		pid := opts.Attach[0]
+		if unix.Kill(pid, 0) == unix.ESRCH {
+			gone := &farcall.AttachError{PID: pid, Cause: farcall.CauseGone, Err: unix.ESRCH}
+			return (&traceRun{opts: opts}).attachError(pid, gone)
 		}
 	}
 	_, pipes := opts.Pipes()

@@ -23,6 +23,7 @@ type traceOutput struct {
 	streams  map[int]*stream
 	command  *exec.Cmd // of -o '|command'
 	pipe     io.Closer
+	dumper   dumper
 
 	mu    sync.Mutex // the encoders, between the tracer's thread and the flusher
 	timer *time.Timer
@@ -42,6 +43,7 @@ const flushAfter = 100 * time.Millisecond
 
 func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages) (*traceOutput, error) {
 	o := &traceOutput{opts: opts, messages: messages, streams: map[int]*stream{}}
+	o.dumper.read, o.dumper.write = opts.ReadDump, opts.WriteDump
 	command, pipes := opts.Pipes()
 	switch {
 	case pipes:
@@ -55,17 +57,17 @@ func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages) (*trac
 			return nil, fail("Can't popen '%s': %s", command, reason(err))
 		}
 		o.command, o.pipe = cmd, w
-		o.shared = o.stream(w, false, false)
+		o.shared = o.newStream(w, false, false)
 	case opts.Output == "":
 		f, _ := std.Err.(*os.File)
-		o.shared = o.stream(keepOpen{std.Err}, true, useColor(opts.Color, f, os.Getenv))
+		o.shared = o.newStream(keepOpen{std.Err}, true, useColor(opts.Color, f, os.Getenv))
 	case opts.OutputSeparately:
 	default:
 		f, err := openOutput(opts.Output, opts.OutputAppend)
 		if err != nil {
 			return nil, err
 		}
-		o.shared = o.stream(f, false, opts.Color == ColorAlways)
+		o.shared = o.newStream(f, false, opts.Color == ColorAlways)
 	}
 	return o, nil
 }
@@ -76,9 +78,9 @@ type keepOpen struct{ io.Writer }
 // Close implements io.Closer.
 func (keepOpen) Close() error { return nil }
 
-// stream makes the encoder for a writer. live means that somebody watches, or that the program writes to
+// newStream makes the encoder for a writer. live means that somebody watches, or that the program writes to
 // the same place: nothing is held back.
-func (o *traceOutput) stream(w io.WriteCloser, live, color bool) *stream {
+func (o *traceOutput) newStream(w io.WriteCloser, live, color bool) *stream {
 	s := &stream{file: w}
 	if o.opts.Format == FormatJSON {
 		s.enc = event.NewJSON(w, event.JSONOptions{FlushEach: live})
@@ -117,13 +119,21 @@ func (o *traceOutput) textOptions() event.TextOptions {
 		t.Raw = func(c *decode.Call) bool { return opts.Raw.Has(c.ABI, c.Number) }
 	}
 	if opts.ReadDump != nil || opts.WriteDump != nil {
-		t.Dump = func(b []byte, c *decode.Call) []byte { return b }
+		t.Dump = o.dumper.dump
 	}
 	return t
 }
 
 var hexStyles = [...]event.HexStyle{
 	HexNone: event.HexNone, HexNonASCIIChars: event.HexNonASCIIChars, HexNonASCII: event.HexNonASCII, HexAll: event.HexAll,
+}
+
+// open returns the stream of a thread if there is one.
+func (o *traceOutput) open(tid int) *stream {
+	if o.shared != nil {
+		return o.shared
+	}
+	return o.streams[tid]
 }
 
 // of returns the stream of a thread.
@@ -140,9 +150,9 @@ func (o *traceOutput) of(tid int) *stream {
 		if o.err == nil {
 			o.err = err
 		}
-		s = o.stream(keepOpen{io.Discard}, false, false)
+		s = o.newStream(keepOpen{io.Discard}, false, false)
 	} else {
-		s = o.stream(f, false, o.opts.Color == ColorAlways)
+		s = o.newStream(f, false, o.opts.Color == ColorAlways)
 	}
 	o.streams[tid] = s
 	return s
@@ -156,8 +166,14 @@ func (o *traceOutput) encode(ev *event.Event, live int) {
 	if s.text != nil {
 		s.text.SetLive(live)
 	}
+	if ev.Kind == event.Superseded {
+		o.changeID(ev.By, ev.TID)
+	}
 	if err := s.enc.Encode(ev); err != nil && o.err == nil {
 		o.err = err
+	}
+	if ev.Kind == event.Superseded {
+		return // the file and the id belong to the thread that called execve now
 	}
 	if o.opts.OutputSeparately && ev.Kind.Last() {
 		o.closeStream(s)
@@ -173,6 +189,57 @@ func (o *traceOutput) encode(ev *event.Event, live int) {
 	}
 }
 
+// drop forgets what was kept back of a thread's call, which is not to be shown.
+func (o *traceOutput) drop(tid int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.open(tid); s != nil && s.text != nil {
+		s.text.Drop(tid)
+	}
+}
+
+// number is told of a call that is not shown.
+func (o *traceOutput) number(tid int, nr uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.of(tid); s.text != nil {
+		s.text.SetNumber(tid, nr)
+	}
+}
+
+// note puts a message in a line of its own among those of the trace.
+func (o *traceOutput) note(ev *event.Event, text string, live int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.of(ev.TID); s.text != nil {
+		s.text.SetLive(live)
+		s.text.Message(ev, text)
+	}
+}
+
+// renamed is told that execve has given the id of its leader to a thread.
+func (o *traceOutput) renamed(from, to int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shared != nil && o.shared.text != nil {
+		o.shared.text.Renamed(from, to)
+	}
+	o.changeID(from, to)
+}
+
+// changeID completes the file of a thread that goes on in the file of its former leader.
+func (o *traceOutput) changeID(from, to int) {
+	s := o.streams[from]
+	if s == nil {
+		return
+	}
+	if s.text != nil {
+		s.text.Renamed(from, to)
+	}
+	o.closeStream(s)
+	delete(o.streams, from)
+}
+
 // flush writes out what is buffered, so that nobody who watches the file waits for long, and little
 // is lost if farcall is killed.
 func (o *traceOutput) flush() {
@@ -180,14 +247,14 @@ func (o *traceOutput) flush() {
 	defer o.mu.Unlock()
 	o.dirty = false
 	if o.shared != nil {
-		o.note(o.shared.enc.Flush())
+		o.keep(o.shared.enc.Flush())
 	}
 	for _, s := range o.streams {
-		o.note(s.enc.Flush())
+		o.keep(s.enc.Flush())
 	}
 }
 
-func (o *traceOutput) note(err error) {
+func (o *traceOutput) keep(err error) {
 	if err != nil && o.err == nil {
 		o.err = err
 	}
@@ -198,9 +265,19 @@ func (o *traceOutput) say(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.shared != nil {
-		o.note(o.shared.enc.Flush())
+		o.keep(o.shared.enc.Flush())
 	}
 	o.messages.Warn(text)
+}
+
+// tell writes an error to standard error behind what the trace has there.
+func (o *traceOutput) tell(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shared != nil {
+		o.keep(o.shared.enc.Flush())
+	}
+	o.messages.Error(err)
 }
 
 // write puts text behind the trace; with one file for each thread it goes to standard error.
@@ -208,19 +285,20 @@ func (o *traceOutput) write(f func(io.Writer) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.shared == nil {
-		o.note(f(o.messages.w))
+		o.keep(f(o.messages.w))
 		return
 	}
-	o.note(o.shared.enc.Flush())
-	o.note(f(o.shared.file))
+	o.keep(o.shared.enc.Flush())
+	o.keep(f(o.shared.file))
 }
 
 func (o *traceOutput) closeStream(s *stream) {
-	o.note(s.enc.Flush())
-	o.note(s.file.Close())
+	o.keep(s.enc.Flush())
+	o.keep(s.file.Close())
 }
 
-// close completes the output and returns the first error there was with it.
+// close completes the output and returns the first error there was with it. For strace that is no failure: it
+// says it, and the status is the program's.
 func (o *traceOutput) close() error {
 	o.mu.Lock()
 	if o.timer != nil {
@@ -237,12 +315,18 @@ func (o *traceOutput) close() error {
 	if o.command != nil {
 		_ = o.command.Wait() // its status is not ours
 	}
-	if err == nil || errors.Is(err, unix.EPIPE) {
+	if err == nil {
 		return nil
 	}
 	var known *commandError
-	if errors.As(err, &known) {
+	switch {
+	case errors.As(err, &known):
 		return err
+	case o.opts.AsStrace && o.opts.Output != "":
+		o.messages.Warn(o.opts.Output + ": " + reason(err))
+		return nil
+	case o.opts.AsStrace, errors.Is(err, unix.EPIPE): // whoever reads it has had enough
+		return nil
 	}
 	name := o.opts.Output
 	if name == "" {

@@ -7,6 +7,7 @@ import (
 
 	"farcall"
 	"farcall/decode"
+	"farcall/event"
 	"farcall/syscalls"
 )
 
@@ -31,7 +32,8 @@ func newPathFilter(o *TraceOptions, say func(string)) *pathFilter {
 		}
 		p.paths[real] = true
 		if !o.Quiet.Has(QuietPathResolution) {
-			say("Requested path '" + path + "' resolved into '" + real + "'")
+			quote := func(s string) string { return string((&event.Style{}).AppendQuoted(nil, []byte(s))) }
+			say("Requested path " + quote(path) + " resolved into " + quote(real))
 		}
 	}
 	return p

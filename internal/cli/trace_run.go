@@ -12,6 +12,7 @@ import (
 
 	"farcall"
 	"farcall/decode"
+	"farcall/filter"
 	"farcall/internal/linux"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
@@ -24,6 +25,10 @@ import (
 func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Messages) int {
 	if err := prepareTrace(opts); err != nil {
 		messages.Error(err)
+		return exitFailure
+	}
+	if opts.Daemon != DaemonNone {
+		messages.Error(notYet("a tracer that is not the program's parent (-D/--daemonize)"))
 		return exitFailure
 	}
 	if len(opts.Injections) > 0 {
@@ -47,6 +52,8 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+
+	launchTold bool
 }
 
 func (r *traceRun) run() (int, error) {
@@ -87,11 +94,8 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 		dieOf(interrupted)
 		return 128 + int(interrupted), nil
 	case errors.As(err, &launch):
-		text := launch.Op + ": " + reason(launch.Err)
-		if launch.Op == "execve" {
-			text = "exec: " + reason(launch.Err)
-		}
-		return 0, &commandError{text: text, hint: launchHint(launch)}
+		r.launchFailed()
+		return exitFailure, nil
 	case errors.As(err, &exit) && exit.Signal != 0:
 		dieOf(exit.Signal)
 		return 128 + int(exit.Signal), nil
@@ -99,6 +103,31 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 		return exit.Code, nil
 	}
 	return 0, err
+}
+
+// unnamedCalls are the numbers without a call, which strace shows whatever the set.
+func unnamedCalls() *filter.CallSet {
+	named := new(filter.CallSet)
+	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
+		for nr := range abi.Names() {
+			named.Add(abi, nr)
+		}
+	}
+	return named.Complement()
+}
+
+// launchFailed says, once, why the program could not be executed.
+func (r *traceRun) launchFailed() {
+	var launch *farcall.LaunchError
+	if !errors.As(r.tracer.LaunchErr(), &launch) || r.launchTold {
+		return
+	}
+	r.launchTold = true
+	text := launch.Op + ": " + reason(launch.Err)
+	if launch.Op == "execve" {
+		text = "exec: " + reason(launch.Err)
+	}
+	r.out.tell(&commandError{text: text, hint: launchHint(launch)})
 }
 
 // launchHint is the remedy for a program that could not be executed.
@@ -136,10 +165,14 @@ func (r *traceRun) traceOptions() farcall.Options {
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
+	if o.StringLimit == 0 {
+		t.Decode.StringLimit = -1
+	}
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
-	if !o.Calls.IsAll() {
-		t.Calls = o.Calls
+	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
+	if !o.Calls.IsAll() && !o.SyscallNumber {
+		t.Calls = o.Calls.Union(unnamedCalls())
 	}
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
@@ -147,7 +180,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 		t.Seccomp = farcall.SeccompOff
 	}
 	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()
-	if !abbrevAll || !verboseAll || o.StringLimit == 0 {
+	if !abbrevAll || !verboseAll {
 		t.DecodeCall = func(t *farcall.Task, nr uint64, d *decode.Options) {
 			d.Verbose = !o.Abbrev.Has(t.ABI, nr)
 			d.Shallow = !o.Verbose.Has(t.ABI, nr)
@@ -180,6 +213,9 @@ func (r *traceRun) start() error {
 			return err
 		}
 	}
+	if err := checkTraceme(o); err != nil {
+		return err
+	}
 	if err := r.tracer.Launch(p); err != nil {
 		return launchError(err)
 	}
@@ -192,32 +228,25 @@ func (r *traceRun) start() error {
 // attach takes hold of the processes given by -p. It is enough that one of them can be traced.
 func (r *traceRun) attach() error {
 	attached := 0
-	var first error
+	var failed []error
 	done := map[int]bool{}
 	for _, pid := range r.opts.Attach {
 		if done[pid] {
 			continue
 		}
 		done[pid] = true
-		err := r.tracer.Attach(pid)
-		if err == nil {
-			attached++
+		if err := r.tracer.Attach(pid); err != nil {
+			failed = append(failed, r.attachError(pid, err))
 			continue
 		}
-		err = r.attachError(pid, err)
-		if first == nil {
-			first = err
-		} else {
-			r.messages.Error(err)
+		attached++
+	}
+	for i, err := range failed {
+		if i == len(failed)-1 && attached == 0 && len(r.opts.Command) == 0 {
+			return err
 		}
+		r.messages.Error(err)
 	}
-	switch {
-	case first == nil:
-		return nil
-	case attached == 0 && len(r.opts.Command) == 0:
-		return first
-	}
-	r.messages.Error(first)
 	return nil
 }
 

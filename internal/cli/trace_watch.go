@@ -19,6 +19,7 @@ type watcher struct {
 	opts    *TraceOptions
 	summary *event.Summary
 	shown   uint64
+	started bool // the first program's execve is over
 	tasks   map[int]*farcall.Task
 	abis    map[int]syscalls.ABI // processes that do not have the tracer's own ABI
 	paths   *pathFilter
@@ -57,11 +58,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 	case event.CallExit:
 		w.exit(t, s, ev)
 		return
-	case event.Signal:
-		if !w.opts.Signals.Has(ev.Signo) {
-			return
-		}
-	case event.GroupStop:
+	case event.Signal, event.GroupStop:
 		if !w.opts.Signals.Has(ev.Signo) {
 			return
 		}
@@ -78,60 +75,81 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			delete(w.tasks, ev.By)
 			w.tasks[t.TID] = t
 		}
-		if w.opts.DetachOnExec {
+		w.print(t, ev)
+		// The execve by which farcall itself starts the program does not count.
+		first := t.Launched() && !w.started
+		w.started = w.started || first
+		if w.opts.DetachOnExec && !first {
 			_ = t.Detach() // never filtered, see traceOptions
 		}
 		return
 	case event.Detached:
 		delete(w.tasks, t.TID)
-		w.print(ev)
 		if !w.opts.Quiet.Has(QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " detached")
 		}
-		return
+		if !w.opts.Status.Has(StatusDetached) {
+			w.run.out.drop(t.TID)
+		}
 	case event.Vanished:
 		delete(w.tasks, t.TID)
 		return
 	case event.Superseded:
 		if w.opts.Quiet.Has(QuietThreadExecve) {
+			w.run.out.renamed(ev.By, ev.TID)
 			return
 		}
 	case event.Exited, event.Killed:
 		delete(w.tasks, t.TID)
 		delete(w.abis, t.TID)
-		if ev.Kind == event.Exited && w.opts.Quiet.Has(QuietExit) {
+		if t.Launched() && !w.started {
+			w.run.launchFailed()
+		}
+		switch {
+		case ev.Kind == event.Exited && w.opts.Quiet.Has(QuietExit):
+			return
+		case ev.Kind == event.Killed && !w.opts.Signals.Has(ev.Signo):
 			return
 		}
 	}
-	w.print(ev)
+	w.print(t, ev)
 }
 
-func (w *watcher) print(ev *event.Event) {
+func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 	if w.opts.Summary == SummaryOnly {
 		return
 	}
+	if w.opts.SyscallLimit > 0 && w.shown >= w.opts.SyscallLimit && ev.Kind != event.Detached {
+		return // of a thread that is still to be stopped for its detach
+	}
+	w.run.out.dumper.task = t
 	w.run.out.encode(ev, w.run.tracer.Tasks())
 }
 
 func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if ev.ABI != native || len(w.abis) > 0 {
-		w.personality(t, ev.ABI)
+		w.personality(t, ev)
 	}
-	s.skip = w.paths != nil && !w.paths.match(t, ev.Call)
+	if w.opts.SyscallNumber {
+		w.run.out.number(t.TID, ev.Call.Number)
+	}
+	s.skip = w.paths != nil && !w.paths.match(t, ev.Call) || w.opts.SyscallNumber && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}
 	if !s.skip {
-		w.print(ev)
+		w.print(t, ev)
 	}
+}
+
+// wanted tells whether a call is in the set of those to be shown, for traces that see all.
+func (w *watcher) wanted(ev *event.Event) bool {
+	return w.opts.Calls.Has(ev.ABI, ev.Call.Number) || ev.ABI.Name(ev.Call.Number) == ""
 }
 
 func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 	if s.skip {
 		s.skip = false
-		return
-	}
-	if !w.opts.Status.Has(statusOf(ev)) {
 		return
 	}
 	if w.summary != nil && !ev.Lost {
@@ -141,10 +159,16 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 		}
 		w.summary.Add(ev.ABI, ev.Call, max(0, spent-int64(w.opts.Overhead.Time)))
 	}
-	w.print(ev)
-	if w.opts.SyscallLimit > 0 {
+	if !w.opts.Status.Has(statusOf(ev)) {
+		w.run.out.drop(t.TID)
+		return
+	}
+	w.print(t, ev)
+	if w.opts.SyscallLimit > 0 && !ev.Lost {
 		if w.shown++; w.shown == w.opts.SyscallLimit {
-			go func() { _ = w.run.tracer.Detach() }() // never filtered, see traceOptions
+			for _, t := range w.tasks {
+				_ = t.Detach() // never filtered, see traceOptions
+			}
 		}
 	}
 }
@@ -153,8 +177,6 @@ func statusOf(ev *event.Event) StatusSet {
 	switch {
 	case ev.Lost:
 		return StatusUnfinished
-	case ev.Call.Failed && ev.Call.Ret <= -512 && ev.Call.Ret >= -516:
-		return StatusUnavailable
 	case ev.Call.Failed:
 		return StatusFailed
 	}
@@ -165,7 +187,8 @@ func statusOf(ev *event.Event) StatusSet {
 const native = nativeABI
 
 // personality says when a process's calls change from one ABI to another.
-func (w *watcher) personality(t *farcall.Task, abi syscalls.ABI) {
+func (w *watcher) personality(t *farcall.Task, ev *event.Event) {
+	abi := ev.ABI
 	was, known := w.abis[t.PID]
 	if !known {
 		was = native
@@ -181,7 +204,7 @@ func (w *watcher) personality(t *farcall.Task, abi syscalls.ABI) {
 	if abi == syscalls.X32 {
 		mode = "x32"
 	}
-	w.run.out.say(fmt.Sprintf("[ Process PID=%d runs in %s mode. ]", t.TID, mode))
+	w.run.out.note(ev, fmt.Sprintf("[ Process PID=%d runs in %s mode. ]", t.TID, mode), w.run.tracer.Tasks())
 }
 
 // attached says that farcall has taken hold of a process, once for all its threads.

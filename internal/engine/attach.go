@@ -62,7 +62,8 @@ func (e *AttachError) Error() string {
 func (e *AttachError) Unwrap() error { return e.Err }
 
 // Attach takes hold of a running process: of all its threads with Options.Follow, otherwise of the thread pid only. Its calls
-// are seen from the next stop on, once Run is called.
+// are seen from the next stop on, once Run is called. If the process is a child of this one (of os/exec, say) its exit status goes to the
+// engine and not to whoever waits for it: to the kernel, tracer and parent are one process (kernel/exit.c, wait_task_zombie).
 //
 // Errors: *AttachError, ErrClosed.
 func (e *Engine) Attach(pid int) error {

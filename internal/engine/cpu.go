@@ -19,7 +19,7 @@ import (
 // should the tracer be killed, the restriction stays, and a service that was attached to must not suffer that.
 
 const (
-	pinAfter    = 64                     // stops in a row
+	pinAfter    = 8                      // stops in a row
 	pinCheck    = 1024                   // stops between two looks at the clock
 	pinInterval = 100 * time.Microsecond // the longest mean time between stops at which it is worth it
 )

@@ -86,17 +86,21 @@ func setBellHandler() {
 // ring makes sure that the engine's thread comes out of wait4 to see its mail. A signal that arrives just before the call is
 // entered is lost, so it is repeated until the thread is out; nothing runs while there is no mail.
 func (e *Engine) ring() {
-	if !e.inWait.Load() || !e.ringing.CompareAndSwap(false, true) {
+	if !e.inWait.Load() {
 		return
+	}
+	_ = unix.Tgkill(unix.Getpid(), e.tid, bellSignal)
+	if !e.ringing.CompareAndSwap(false, true) {
+		return // somebody sees to the repetition
 	}
 	go func() {
 		for {
 			for pause := 200 * time.Microsecond; e.bell.Load() && e.inWait.Load(); pause = min(2*pause, 20*time.Millisecond) {
+				time.Sleep(pause)
 				if pause > time.Millisecond {
 					setBellHandler() // os/signal may have taken it
 				}
 				_ = unix.Tgkill(unix.Getpid(), e.tid, bellSignal)
-				time.Sleep(pause)
 			}
 			e.ringing.Store(false)
 			if !e.bell.Load() || !e.inWait.Load() || !e.ringing.CompareAndSwap(false, true) {

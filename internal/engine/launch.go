@@ -166,6 +166,9 @@ func (o *Options) plan(p *Program) (*launchPlan, error) {
 	return plan, nil
 }
 
+// launcherMemfd is a variable for tests, which cannot forbid memfds.
+var launcherMemfd = newLauncherMemfd
+
 // forkLauncher makes the child. It runs on the engine's thread, whose child it has to be.
 func (e *Engine) forkLauncher(p *Program, img []byte) (int, error) {
 	attr := &syscall.ProcAttr{Dir: p.Dir, Env: p.Env, Sys: p.Sys, Files: []uintptr{0, 1, 2}}
@@ -183,7 +186,7 @@ func (e *Engine) forkLauncher(p *Program, img []byte) (int, error) {
 			}
 		}
 	}
-	file, err := newLauncherMemfd(img, highest+len(p.Files)+16)
+	file, err := launcherMemfd(img, highest+len(p.Files)+16)
 	if err == nil {
 		pid, err := syscall.ForkExec(file.path, p.Args, attr)
 		file.close()

@@ -77,6 +77,9 @@ func TestFailingExec(t *testing.T) {
 
 // The program's identity, directory, arguments and environment are as asked for.
 func TestProgramAttributes(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root for other credentials")
+	}
 	for _, opts := range []Options{{}, {Classic: true}, filterOptions(true, unix.SYS_WRITE)} {
 		r := newRecorder()
 		e := start(t, opts, r)
@@ -169,25 +172,28 @@ func init() {
 	}
 }
 
-// Without a memfd a temporary file serves.
+// Where memfds are refused, or may not be executed, a temporary file serves, and is removed.
 func TestLauncherTempFile(t *testing.T) {
-	plan := &launchPlan{path: "/bin/echo", flags: launchTraceme}
-	plan.flags = 0
-	img, err := plan.image()
-	if err != nil {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	f, err := newLauncherTemp(img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := os.Stat(f.path)
-	if err != nil || st.Mode().Perm() != 0o755 {
-		t.Errorf("%v %v", st, err)
-	}
-	f.close()
-	if _, err := os.Stat(f.path); err == nil {
-		t.Error("the file is left")
+	t.Setenv("TMPDIR", dir)
+	defer func() { launcherMemfd = newLauncherMemfd }()
+	for name, memfd := range map[string]func([]byte, int) (*launcherFile, error){
+		"refused":        func([]byte, int) (*launcherFile, error) { return nil, unix.EACCES },
+		"not executable": func([]byte, int) (*launcherFile, error) { return &launcherFile{fd: -1, path: "/etc/passwd"}, nil },
+		"no /proc":       func([]byte, int) (*launcherFile, error) { return &launcherFile{fd: -1, path: "/none"}, nil },
+	} {
+		launcherMemfd = memfd
+		r := newRecorder()
+		l, out := trace(t, Options{}, r, "/bin/echo", "hello")
+		if out != "hello\n" || l.Err() != nil || r.enters[unix.SYS_EXECVE] != 1 {
+			t.Errorf("%s: output %q, %v", name, out, l.Err())
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("%s: left %v %v", name, left, err)
+		}
 	}
 }
 

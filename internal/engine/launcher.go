@@ -50,8 +50,7 @@ const (
 	launchOrphan     = 1 << 4 // do not die with the parent
 )
 
-// launcherCode is the code; launcherAddr gives its address.
-func launcherCode()
+// launcherAddr gives the address of the code.
 func launcherAddr() unsafe.Pointer
 
 // A launchPlan is all that an image depends on.

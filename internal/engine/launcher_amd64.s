@@ -16,7 +16,7 @@
 #define GROUPS 56(R13)
 #define ACTION 64
 
-TEXT ·launcherCode(SB), NOSPLIT|NOFRAME, $0
+TEXT launcherCode<>(SB), NOSPLIT|NOFRAME, $0
 	MOVQ SP, R12
 	MOVQ DATA, R13
 
@@ -147,6 +147,6 @@ fail:
 
 // func launcherAddr() unsafe.Pointer
 TEXT ·launcherAddr(SB), NOSPLIT, $0-8
-	LEAQ ·launcherCode(SB), AX
+	LEAQ launcherCode<>(SB), AX
 	MOVQ AX, ret+0(FP)
 	RET

@@ -3,7 +3,7 @@
 // The machine code of the launcher: see launcher_amd64.s. R19 is the address of struct launchData,
 // R20 the stack pointer at the start.
 
-TEXT ·launcherCode(SB), NOSPLIT|NOFRAME, $0
+TEXT launcherCode<>(SB), NOSPLIT|NOFRAME, $0
 	MOVD RSP, R20
 	MOVD $0x10010000, R19
 	MOVWU 4(R19), R21 // flags
@@ -121,6 +121,6 @@ fail:
 
 // func launcherAddr() unsafe.Pointer
 TEXT ·launcherAddr(SB), NOSPLIT, $0-8
-	MOVD $·launcherCode(SB), R0
+	MOVD $launcherCode<>(SB), R0
 	MOVD R0, ret+0(FP)
 	RET

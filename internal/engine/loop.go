@@ -80,7 +80,7 @@ func (e *Engine) enqueue(tid int, ws ptrace.WaitStatus) {
 		if e.opts.Rusage {
 			t.Rusage = e.rusage
 		}
-		if t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == tid {
+		if e.pending(t) {
 			e.queue[t.queued-1].tid = 0
 		}
 		t.queued = len(e.queue) + 1
@@ -122,7 +122,7 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 		}
 		return
 	}
-	t.stopped, t.listening, t.parked, t.held = true, false, false, false
+	t.stopped, t.groupStop, t.parked, t.held = true, false, false, false
 	t.sig = 0
 	if !t.attached {
 		e.firstStop(t, ws)
@@ -161,15 +161,17 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 		e.detachStopped(t, sig)
 		return
 	}
-	var err error
-	if t.wantsSyscallStop() {
-		err = ptrace.Syscall(t.TID, sig)
-	} else {
+	// Errors: ESRCH, when it was killed in the meantime, as wait4 will say; others do not occur for a stopped thread.
+	switch {
+	case t.groupStop:
+		_ = ptrace.Listen(t.TID)
+	case t.wantsSyscallStop():
+		_ = ptrace.Syscall(t.TID, sig)
+	default:
 		t.passing = t.inCall
-		err = ptrace.Cont(t.TID, sig)
+		_ = ptrace.Cont(t.TID, sig)
 	}
 	t.stopped = false
-	_ = err // ESRCH: it was killed in the meantime, and wait4 will say so; other errors do not occur for a stopped thread
 }
 
 // wantsSyscallStop tells whether t has to stop at its next entry or exit, for whichever of the two it is heading to.

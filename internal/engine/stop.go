@@ -117,7 +117,7 @@ func (e *Engine) exit(t *Thread) {
 		show = e.launchExit(t) && show
 	}
 	if t.mustExit && !c.IsError {
-		t.full = true // its own filter may refuse calls before ours reports them
+		e.hasFilter(t)
 	}
 	t.inCall, t.force, t.mustExit = false, false, false
 	if show {
@@ -131,6 +131,26 @@ func (t *Thread) interrupted() {
 		return // interrupted once more: still the first one
 	}
 	t.resume = t.Call
+}
+
+// hasFilter switches a thread that has installed a filter of its own to stopping at every call: that filter may refuse calls before ours
+// reports them. With SECCOMP_FILTER_FLAG_TSYNC all threads of the process have it now; they are stopped to be switched.
+func (e *Engine) hasFilter(t *Thread) {
+	const tsync = 1
+	t.full = true
+	if c := &t.Call; c.Number != numbers[c.ABI].seccomp || c.Args[1]&tsync == 0 {
+		return
+	}
+	for _, o := range e.threads {
+		if o.Proc != t.Proc || o.full || !o.filtered {
+			continue
+		}
+		running := !o.stopped && !o.wantsSyscallStop()
+		o.full = true
+		if running && !e.opts.Classic {
+			_ = ptrace.Interrupt(o.TID)
+		}
+	}
 }
 
 // installsFilter tells whether a call installs a seccomp filter (include/uapi/linux/prctl.h, seccomp.h).
@@ -166,6 +186,11 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 		e.resume(t, 0)
 		return
 	}
+	if sig == unix.SIGTRAP && t.expectStop && e.siginfo.Code == ptrace.CodeUser {
+		// An execve was under way at the ATTACH; without PTRACE_O_TRACEEXEC, which could not be set yet, it ends with this.
+		e.resume(t, 0)
+		return
+	}
 	t.sig = sig
 	if t.visible() {
 		e.sink.Signal(t, &e.siginfo)
@@ -180,21 +205,13 @@ func (e *Engine) ownStop() bool {
 
 // eventStop handles PTRACE_EVENT_STOP: a group-stop, its end, an Interrupt.
 func (e *Engine) eventStop(t *Thread, sig unix.Signal) {
-	if sig == unix.SIGTRAP {
-		e.resume(t, 0)
-		return
+	if sig != unix.SIGTRAP {
+		t.groupStop = true
+		if t.visible() {
+			e.sink.Stopped(t, sig)
+		}
 	}
-	if t.visible() {
-		e.sink.Stopped(t, sig)
-	}
-	if t.detaching || e.leaving || t.parked {
-		e.resume(t, 0)
-		return
-	}
-	if ptrace.Listen(t.TID) == nil {
-		t.listening = true
-	}
-	t.stopped = false
+	e.resume(t, 0)
 }
 
 // firstStop handles the stop by which an attachment is known to have taken place.
@@ -282,6 +299,11 @@ func (e *Engine) execed(t *Thread) {
 		e.sink.Exec(t, former, superseded)
 	}
 	e.resume(t, 0)
+}
+
+// pending tells whether an event of t is in the queue.
+func (e *Engine) pending(t *Thread) bool {
+	return t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == t.TID
 }
 
 func isExec(c *Call) bool {

@@ -80,7 +80,7 @@ type Thread struct {
 	hidden     bool // not for the sink
 	early      bool // announced before the event of its parent, a thread of process maker
 	stopped    bool // in a ptrace-stop, requests are possible
-	listening  bool
+	groupStop  bool // stopped is a group-stop
 	parked     bool
 	pinnable   bool // of a launched program
 	held       bool // stopped and waiting for Resume

@@ -63,3 +63,13 @@ func (s CapSet) String() string {
 	}
 	return strings.Join(names, ",")
 }
+
+// EffectiveCaps asks the kernel for the effective capabilities of the calling thread, for which /proc need not be mounted.
+func EffectiveCaps() CapSet {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&hdr, &data[0]) != nil {
+		return 0
+	}
+	return CapSet(data[1].Effective)<<32 | CapSet(data[0].Effective)
+}

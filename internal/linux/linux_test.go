@@ -145,6 +145,9 @@ func TestReadProcess(t *testing.T) {
 	if err != nil || self.PID != os.Getpid() || self.UID.Effective != uint32(os.Geteuid()) || self.notDumpable() || self.UserNS == 0 {
 		t.Errorf("this process: %+v, %v", self, err)
 	}
+	if err == nil && EffectiveCaps() != self.Effective {
+		t.Errorf("capabilities: %v, in /proc %v", EffectiveCaps(), self.Effective)
+	}
 }
 
 func TestSecurityFiles(t *testing.T) {

@@ -473,7 +473,7 @@ var zcallsI386 = [...]*call{
 	79:  &zcall_settimeofday,
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
-	82:  &zcall_select,
+	82:  &zcall_select_2,
 	83:  &zcall_symlink,
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
@@ -522,7 +522,7 @@ var zcallsI386 = [...]*call{
 	128: &zcall_init_module,
 	129: &zcall_delete_module,
 	130: &zcall_get_kernel_syms_2,
-	131: &zcall_quotactl_2,
+	131: &zcall_quotactl,
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
@@ -823,7 +823,7 @@ var zcallsI386 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_2,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -839,9 +839,9 @@ var zcallsI386 = [...]*call{
 	456: &zcall_futex_requeue,
 	457: &zcall_statmount,
 	458: &zcall_listmount,
-	459: &zcall_lsm_get_self_attr_2,
-	460: &zcall_lsm_set_self_attr_2,
-	461: &zcall_lsm_list_modules_2,
+	459: &zcall_lsm_get_self_attr,
+	460: &zcall_lsm_set_self_attr,
+	461: &zcall_lsm_list_modules,
 	462: &zcall_mseal,
 	463: &zcall_setxattrat,
 	464: &zcall_getxattrat,
@@ -1013,7 +1013,7 @@ var zcallsX32 = [...]*call{
 	173: &zcall_ioperm,
 	175: &zcall_init_module,
 	176: &zcall_delete_module,
-	179: &zcall_quotactl_3,
+	179: &zcall_quotactl,
 	181: &zcall_getpmsg_3,
 	182: &zcall_putpmsg_3,
 	183: &zcall_afs_syscall_3,
@@ -1162,7 +1162,7 @@ var zcallsX32 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_3,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1177,9 +1177,9 @@ var zcallsX32 = [...]*call{
 	456: &zcall_futex_requeue,
 	457: &zcall_statmount,
 	458: &zcall_listmount,
-	459: &zcall_lsm_get_self_attr_3,
-	460: &zcall_lsm_set_self_attr_3,
-	461: &zcall_lsm_list_modules_3,
+	459: &zcall_lsm_get_self_attr,
+	460: &zcall_lsm_set_self_attr,
+	461: &zcall_lsm_list_modules,
 	462: &zcall_mseal,
 	463: &zcall_setxattrat,
 	464: &zcall_getxattrat,
@@ -1289,7 +1289,7 @@ var zcallsARM64 = [...]*call{
 	57:  &zcall_close,
 	58:  &zcall_vhangup,
 	59:  &zcall_pipe2,
-	60:  &zcall_quotactl_4,
+	60:  &zcall_quotactl,
 	61:  &zcall_getdents64,
 	62:  &zcall_lseek,
 	63:  &zcall_read,
@@ -1527,7 +1527,7 @@ var zcallsARM64 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_4,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1543,9 +1543,9 @@ var zcallsARM64 = [...]*call{
 	456: &zcall_futex_requeue,
 	457: &zcall_statmount,
 	458: &zcall_listmount,
-	459: &zcall_lsm_get_self_attr_4,
-	460: &zcall_lsm_set_self_attr_4,
-	461: &zcall_lsm_list_modules_4,
+	459: &zcall_lsm_get_self_attr,
+	460: &zcall_lsm_set_self_attr,
+	461: &zcall_lsm_list_modules,
 	462: &zcall_mseal,
 	463: &zcall_setxattrat,
 	464: &zcall_getxattrat,
@@ -1616,6 +1616,10 @@ var (
 		{name: "grnd_flags", it: &zset_grnd_flags},
 		{name: "hci_channels", it: &zset_hci_channels},
 		{name: "icmp_types", it: &zset_icmp_types},
+		{name: "ifa_flags", it: &zset_ifa_flags},
+		{name: "ifa_types", it: &zset_ifa_types},
+		{name: "iff_flags", it: &zset_iff_flags},
+		{name: "ifla_types", it: &zset_ifla_types},
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "inotify_flags", it: &zset_inotify_flags},
 		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
@@ -1646,6 +1650,9 @@ var (
 		{name: "loglevels", it: &zset_loglevels},
 		{name: "loop_crypt", it: &zset_loop_crypt},
 		{name: "loop_flags", it: &zset_loop_flags},
+		{name: "lsm_attrs", it: &zset_lsm_attrs},
+		{name: "lsm_flags", it: &zset_lsm_flags},
+		{name: "lsm_ids", it: &zset_lsm_ids},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
 		{name: "mbind_flags", it: &zset_mbind_flags},
 		{name: "membarrier_cmds", it: &zset_membarrier_cmds},
@@ -1669,6 +1676,12 @@ var (
 		{name: "msg_flags", it: &zset_msg_flags},
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
+		{name: "nlm_ack_flags", it: &zset_nlm_ack_flags},
+		{name: "nlm_del_flags", it: &zset_nlm_del_flags},
+		{name: "nlm_flags", it: &zset_nlm_flags},
+		{name: "nlm_get_flags", it: &zset_nlm_get_flags},
+		{name: "nlm_new_flags", it: &zset_nlm_new_flags},
+		{name: "nlmsg_types", it: &zset_nlmsg_types},
 		{name: "notify_flags", it: &zset_notify_flags},
 		{name: "nt_types", it: &zset_nt_types},
 		{name: "open_flags", it: &zset_open_flags},
@@ -1723,12 +1736,21 @@ var (
 		{name: "ptrace_options", it: &zset_ptrace_options},
 		{name: "ptrace_peeksiginfo", it: &zset_ptrace_peeksiginfo},
 		{name: "ptrace_requests", it: &zset_ptrace_requests},
+		{name: "quota_cmds", it: &zset_quota_cmds},
 		{name: "reboot_cmds", it: &zset_reboot_cmds},
 		{name: "reboot_magic1", it: &zset_reboot_magic1},
 		{name: "reboot_magic2", it: &zset_reboot_magic2},
 		{name: "rename_flags", it: &zset_rename_flags},
 		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
+		{name: "rt_protocols", it: &zset_rt_protocols},
+		{name: "rt_scopes", it: &zset_rt_scopes},
+		{name: "rt_tables", it: &zset_rt_tables},
+		{name: "rta_types", it: &zset_rta_types},
+		{name: "rtext_filters", it: &zset_rtext_filters},
+		{name: "rtm_flags", it: &zset_rtm_flags},
+		{name: "rtm_types", it: &zset_rtm_types},
+		{name: "rtn_types", it: &zset_rtn_types},
 		{name: "rusage_who", it: &zset_rusage_who},
 		{name: "rw_hints", it: &zset_rw_hints},
 		{name: "rwf_flags", it: &zset_rwf_flags},
@@ -1795,11 +1817,13 @@ var (
 		{name: "so_udp", it: &zset_so_udp},
 		{name: "so_vsock", it: &zset_so_vsock},
 		{name: "so_xdp", it: &zset_so_xdp},
+		{name: "sock_diag_types", it: &zset_sock_diag_types},
 		{name: "sock_families", it: &zset_sock_families},
 		{name: "sock_flags", it: &zset_sock_flags},
 		{name: "sock_levels", it: &zset_sock_levels},
 		{name: "sock_txrehash", it: &zset_sock_txrehash},
 		{name: "sock_types", it: &zset_sock_types},
+		{name: "socketcalls", it: &zset_socketcalls},
 		{name: "splice_flags", it: &zset_splice_flags},
 		{name: "ss_flags", it: &zset_ss_flags},
 		{name: "statfs_flags", it: &zset_statfs_flags},
@@ -1879,6 +1903,38 @@ var (
 		{name: "fsxattr_in", it: &zstruct_fsxattr_in},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
+		{name: "ifa_attr", it: &zstruct_ifa_attr},
+		{name: "ifa_cacheinfo", it: &zstruct_ifa_cacheinfo},
+		{name: "ifaddr_short", it: &zstruct_ifaddr_short},
+		{name: "ifaddrmsg", it: &zstruct_ifaddrmsg},
+		{name: "ifinfo_short", it: &zstruct_ifinfo_short},
+		{name: "ifinfomsg", it: &zstruct_ifinfomsg},
+		{name: "ifla_attr", it: &zstruct_ifla_attr},
+		{name: "ifmap", it: &zstruct_ifmap},
+		{name: "ifreq_addr_get", it: &zstruct_ifreq_addr_get},
+		{name: "ifreq_addr_set", it: &zstruct_ifreq_addr_set},
+		{name: "ifreq_broadaddr_get", it: &zstruct_ifreq_broadaddr_get},
+		{name: "ifreq_broadaddr_set", it: &zstruct_ifreq_broadaddr_set},
+		{name: "ifreq_by_index", it: &zstruct_ifreq_by_index},
+		{name: "ifreq_dstaddr_get", it: &zstruct_ifreq_dstaddr_get},
+		{name: "ifreq_dstaddr_set", it: &zstruct_ifreq_dstaddr_set},
+		{name: "ifreq_flags_get", it: &zstruct_ifreq_flags_get},
+		{name: "ifreq_flags_set", it: &zstruct_ifreq_flags_set},
+		{name: "ifreq_hwaddr_get", it: &zstruct_ifreq_hwaddr_get},
+		{name: "ifreq_hwaddr_set", it: &zstruct_ifreq_hwaddr_set},
+		{name: "ifreq_index", it: &zstruct_ifreq_index},
+		{name: "ifreq_map", it: &zstruct_ifreq_map},
+		{name: "ifreq_metric_get", it: &zstruct_ifreq_metric_get},
+		{name: "ifreq_metric_set", it: &zstruct_ifreq_metric_set},
+		{name: "ifreq_mtu_get", it: &zstruct_ifreq_mtu_get},
+		{name: "ifreq_mtu_set", it: &zstruct_ifreq_mtu_set},
+		{name: "ifreq_name", it: &zstruct_ifreq_name},
+		{name: "ifreq_netmask_get", it: &zstruct_ifreq_netmask_get},
+		{name: "ifreq_netmask_set", it: &zstruct_ifreq_netmask_set},
+		{name: "ifreq_newname", it: &zstruct_ifreq_newname},
+		{name: "ifreq_qlen_get", it: &zstruct_ifreq_qlen_get},
+		{name: "ifreq_qlen_set", it: &zstruct_ifreq_qlen_set},
+		{name: "ifreq_slave", it: &zstruct_ifreq_slave},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
 		{name: "io_event", it: &zstruct_io_event},
 		{name: "io_uring_params", it: &zstruct_io_uring_params},
@@ -1920,8 +1976,19 @@ var (
 		{name: "msqid_ds_i386", it: &zstruct_msqid_ds_i386},
 		{name: "msqid_ds_set", it: &zstruct_msqid_ds_set},
 		{name: "msqid_ds_set_i386", it: &zstruct_msqid_ds_set_i386},
+		{name: "nlattr_addr", it: &zstruct_nlattr_addr},
+		{name: "nlattr_link", it: &zstruct_nlattr_link},
+		{name: "nlattr_route", it: &zstruct_nlattr_route},
+		{name: "nlmsg_other", it: &zstruct_nlmsg_other},
+		{name: "nlmsg_route", it: &zstruct_nlmsg_route},
+		{name: "nlmsgerr", it: &zstruct_nlmsgerr},
+		{name: "nlmsghdr_other", it: &zstruct_nlmsghdr_other},
+		{name: "nlmsghdr_route", it: &zstruct_nlmsghdr_route},
 		{name: "old_mmap", it: &zstruct_old_mmap},
+		{name: "old_select", it: &zstruct_old_select},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
+		{name: "old_utsname", it: &zstruct_old_utsname},
+		{name: "oldold_utsname", it: &zstruct_oldold_utsname},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
 		{name: "perf_event_attr", it: &zstruct_perf_event_attr},
@@ -1930,7 +1997,19 @@ var (
 		{name: "ptrace_peeksiginfo", it: &zstruct_ptrace_peeksiginfo},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
+		{name: "rt_addr", it: &zstruct_rt_addr},
+		{name: "rt_inner", it: &zstruct_rt_inner},
+		{name: "rt_link", it: &zstruct_rt_link},
+		{name: "rt_other", it: &zstruct_rt_other},
+		{name: "rt_route", it: &zstruct_rt_route},
+		{name: "rt_short", it: &zstruct_rt_short},
+		{name: "rta_attr", it: &zstruct_rta_attr},
+		{name: "rta_cacheinfo", it: &zstruct_rta_cacheinfo},
+		{name: "rtmsg", it: &zstruct_rtmsg},
+		{name: "rtnl_link_stats", it: &zstruct_rtnl_link_stats},
+		{name: "rtnl_link_stats64", it: &zstruct_rtnl_link_stats64},
 		{name: "rusage", it: &zstruct_rusage},
+		{name: "sa_hardware", it: &zstruct_sa_hardware},
 		{name: "sched_attr", it: &zstruct_sched_attr},
 		{name: "sched_attr_set", it: &zstruct_sched_attr_set},
 		{name: "seccomp_insn", it: &zstruct_seccomp_insn},
@@ -2030,24 +2109,37 @@ var (
 		{name: "futex_utime", it: &zunion_futex_utime},
 		{name: "futex_utime64", it: &zunion_futex_utime64},
 		{name: "futex_val3", it: &zunion_futex_val3},
+		{name: "ifa_data", it: &zunion_ifa_data},
+		{name: "ifla_data", it: &zunion_ifla_data},
 		{name: "in6_scope", it: &zunion_in6_scope},
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
 		{name: "landlock_attr", it: &zunion_landlock_attr},
 		{name: "msg_data", it: &zunion_msg_data},
+		{name: "nlm_all_flags", it: &zunion_nlm_all_flags},
+		{name: "nlmsg_type", it: &zunion_nlmsg_type},
+		{name: "other_flags", it: &zunion_other_flags},
+		{name: "other_message", it: &zunion_other_message},
+		{name: "other_type", it: &zunion_other_type},
 		{name: "perf_config", it: &zunion_perf_config},
+		{name: "rt_address", it: &zunion_rt_address},
+		{name: "rt_message", it: &zunion_rt_message},
+		{name: "rt_payload", it: &zunion_rt_payload},
+		{name: "rta_data", it: &zunion_rta_data},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
 		{name: "siginfo_rest", it: &zunion_siginfo_rest},
 		{name: "sock_protocol", it: &zunion_sock_protocol},
 		{name: "sockaddr_data", it: &zunion_sockaddr_data},
+		{name: "socketcall", it: &zunion_socketcall},
 		{name: "sockopt_in", it: &zunion_sockopt_in},
 		{name: "sockopt_out", it: &zunion_sockopt_out},
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt832},
+		{name: "key", it: &zt957},
+		{name: "sockaddr_16", it: &zt214},
 	}
 )
 
@@ -2220,951 +2312,1086 @@ var (
 	zt165  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOASYNC", Vals: []val{{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452}}}}
 	zt166  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGLCKTRMIOS", Vals: []val{{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456}}}}
 	zt167  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSLCKTRMIOS", Vals: []val{{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457}}}}
-	zt168  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
-	zt169  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
-	zt170  = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
-	zt171  = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
-	zt172  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
-	zt173  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
-	zt174  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
-	zt175  = typ{Kind: 19, Width: 4, Set: &zset_xflags}
-	zt176  = typ{Kind: 2, Width: 4}
-	zt177  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt178  = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
-	zt179  = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
-	zt180  = typ{Kind: 5, Width: 8}
-	zt181  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
-	zt182  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
-	zt183  = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
-	zt184  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
-	zt185  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
-	zt186  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
-	zt187  = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
-	zt188  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
-	zt189  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
-	zt190  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
-	zt191  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
-	zt192  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
-	zt193  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
-	zt194  = typ{Kind: 1, Dir: 2, Width: 8}
-	zt195  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
-	zt196  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
-	zt197  = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
-	zt198  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
-	zt199  = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
-	zt200  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
-	zt201  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
-	zt202  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
-	zt203  = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
-	zt204  = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
-	zt205  = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
-	zt206  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt207  = typ{Kind: 27, Struct: &zstruct_iovec_out}
-	zt208  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}}
-	zt209  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt210  = typ{Kind: 27, Struct: &zstruct_iovec_in}
-	zt211  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x2}}
-	zt212  = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
-	zt213  = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt214  = typ{Kind: 47, Dir: 3, Len: &expr{Op: 1}}
-	zt215  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timeval}
-	zt216  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
-	zt217  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
-	zt218  = typ{Kind: 1, Width: 1}
-	zt219  = typ{Kind: 26, Dir: 2, Elem: &zt218, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
-	zt220  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
-	zt221  = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
-	zt222  = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
-	zt223  = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
-	zt224  = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
-	zt225  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
-	zt226  = typ{Kind: 8, Width: 4}
-	zt227  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
-	zt228  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x2}}
-	zt229  = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
-	zt230  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x8}}
-	zt231  = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
-	zt232  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
-	zt233  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt234  = typ{Kind: 27, Struct: &zstruct_ipc_perm}
-	zt235  = typ{Kind: 7, Width: 4}
-	zt236  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
-	zt237  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
-	zt238  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
-	zt239  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x4}}
-	zt240  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
-	zt241  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
-	zt242  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
-	zt243  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
-	zt244  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
-	zt245  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt246  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
-	zt247  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
-	zt248  = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt249  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
-	zt250  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
-	zt251  = typ{Kind: 1, Dir: 3, Width: 254}
-	zt252  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt253  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt254  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt255  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt256  = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
-	zt257  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt258  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt259  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt260  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt261  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt262  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt263  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt264  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt265  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt266  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt267  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt268  = typ{Kind: 42}
-	zt269  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt270  = typ{Kind: 15, Width: 2}
-	zt271  = typ{Kind: 16, Width: 4}
-	zt272  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt273  = typ{Kind: 15, Width: 4}
-	zt274  = typ{Kind: 17, Width: 16}
-	zt275  = typ{Kind: 40, Width: 4}
-	zt276  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt277  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt278  = typ{Kind: 2, Width: 2}
-	zt279  = typ{Kind: 43, Width: 4}
-	zt280  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt281  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt282  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt283  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt284  = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 2, Num: 0x4}}
-	zt285  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt286  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt287  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt288  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt289  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt290  = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 0, Num: 0x6}}
-	zt291  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt292  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt293  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt294  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt295  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt296  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt297  = typ{Kind: 24, Width: 1}
-	zt298  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt299  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt300  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt301  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt302  = typ{Kind: 0, Dir: 3, Width: 4}
-	zt303  = typ{Kind: 24}
-	zt304  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt305  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt306  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt307  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt308  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt309  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt310  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt311  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt312  = typ{Kind: 26, Dir: 1, Elem: &zt311, Len: &expr{Op: 2, Num: 0x3}}
-	zt313  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt314  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt315  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt316  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt317  = typ{Kind: 26, Elem: &zt0}
-	zt318  = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt319  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt320  = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt321  = typ{Kind: 26, Elem: &zt320, Len: &expr{Op: 0, Num: 0x3}}
-	zt322  = typ{Kind: 26, Elem: &zt105}
-	zt323  = typ{Kind: 26, Elem: &zt11}
-	zt324  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt325  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt326  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt327  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt328  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt329  = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt330  = typ{Kind: 41, Dir: 1, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}}
-	zt331  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt332  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt333  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt334  = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt335  = typ{Kind: 26, Dir: 1, Elem: &zt334, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt336  = typ{Kind: 41, Dir: 2, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt337  = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt338  = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt339  = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt340  = typ{Kind: 27, Struct: &zstruct_linger}
-	zt341  = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt342  = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt343  = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt344  = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt345  = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt346  = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt347  = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt348  = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt349  = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt350  = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt351  = typ{Kind: 24, Width: 4}
-	zt352  = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt353  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt354  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt355  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt356  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt357  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt358  = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt359  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt360  = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt361  = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt362  = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt363  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt364  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt365  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt366  = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt367  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt368  = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt369  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt370  = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt371  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt372  = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt373  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt374  = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt375  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt376  = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt377  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt378  = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt379  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt380  = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt381  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt382  = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt383  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt384  = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt385  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt386  = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt387  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt388  = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt389  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt390  = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt391  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt392  = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt393  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt394  = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt395  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt396  = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt397  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt398  = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt399  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt400  = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt401  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt402  = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt403  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt404  = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt405  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt406  = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt407  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt408  = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt409  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt410  = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt411  = typ{Kind: 45, Width: 4}
-	zt412  = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt413  = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
-	zt414  = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt415  = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt416  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt417  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt418  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt419  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt420  = typ{Kind: 30, Dir: 1}
-	zt421  = typ{Kind: 31, Dir: 1}
-	zt422  = typ{Kind: 32}
-	zt423  = typ{Kind: 36, Dir: 2, Width: 4}
-	zt424  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt425  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt426  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x41}}
-	zt427  = typ{Kind: 27, Dir: 2, Struct: &zstruct_utsname}
-	zt428  = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
-	zt429  = typ{Kind: 0, Width: 2}
-	zt430  = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
-	zt431  = typ{Kind: 27, Struct: &zstruct_sembuf}
-	zt432  = typ{Kind: 26, Dir: 1, Elem: &zt431, Len: &expr{Op: 1, Num: 0x2}}
-	zt433  = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
-	zt434  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
-	zt435  = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
-	zt436  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
-	zt437  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
-	zt438  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
-	zt439  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
-	zt440  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
-	zt441  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
-	zt442  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
-	zt443  = typ{Kind: 24, Len: &expr{Op: 3}}
-	zt444  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt445  = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
-	zt446  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
-	zt447  = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
-	zt448  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
-	zt449  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
-	zt450  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
-	zt451  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
-	zt452  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
-	zt453  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
-	zt454  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
-	zt455  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
-	zt456  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
-	zt457  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
-	zt458  = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt459  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt460  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt461  = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt462  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt463  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt464  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt465  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt466  = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt467  = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt468  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt469  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt470  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt471  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt472  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt473  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt474  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt475  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt476  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt477  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt478  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt479  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt480  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt481  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt482  = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt483  = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt484  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt485  = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt486  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt487  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt488  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt489  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt490  = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt491  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt492  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt493  = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt494  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt495  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt496  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt497  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt498  = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt499  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt500  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt501  = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt502  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt503  = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt504  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt505  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt506  = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt507  = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt508  = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt509  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt510  = typ{Kind: 34, Dir: 2, Elem: &zt509, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt511  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt512  = typ{Kind: 3, Width: 4}
-	zt513  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt514  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt515  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt516  = typ{Kind: 18, Width: 254}
-	zt517  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt518  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt519  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
-	zt520  = typ{Kind: 38, Width: 254}
-	zt521  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt522  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
-	zt523  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
-	zt524  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
-	zt525  = typ{Kind: 4, Dir: 2, Width: 255}
-	zt526  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
-	zt527  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
-	zt528  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
-	zt529  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
-	zt530  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
-	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
-	zt532  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
-	zt533  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
-	zt534  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
-	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
-	zt536  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
-	zt537  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
-	zt538  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
-	zt539  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
-	zt540  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
-	zt541  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
-	zt542  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
-	zt543  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
-	zt544  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
-	zt545  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
-	zt546  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
-	zt547  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt548  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt549  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt550  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt551  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt552  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt553  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt554  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt555  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt556  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt557  = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt558  = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt559  = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt560  = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt561  = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt562  = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt563  = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt564  = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt565  = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt566  = typ{Kind: 2, Width: 255}
-	zt567  = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt568  = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt569  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt570  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt571  = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt572  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt573  = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt574  = typ{Kind: 0, Width: 4, Format: 6}
-	zt575  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt576  = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt577  = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt578  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
-	zt579  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt580  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
-	zt581  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt582  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
-	zt583  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
-	zt584  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
-	zt585  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
-	zt586  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
-	zt587  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
-	zt588  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
-	zt589  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
-	zt590  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
-	zt591  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
-	zt592  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
-	zt593  = typ{Kind: 27, Struct: &zstruct_siginfo}
-	zt594  = typ{Kind: 26, Dir: 2, Elem: &zt593, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
-	zt595  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
-	zt596  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
-	zt598  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
-	zt600  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
-	zt601  = typ{Kind: 26, Dir: 2, Elem: &zt600, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
-	zt602  = typ{Kind: 20, Width: 4, Format: 13, Set: &zset_syslog_actions}
-	zt603  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
-	zt604  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
-	zt605  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
-	zt606  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
-	zt607  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
-	zt608  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
-	zt609  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
-	zt610  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
-	zt611  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
-	zt612  = typ{Kind: 20, Width: 4, Format: 13, Set: &zset_loglevels}
-	zt613  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
-	zt614  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
-	zt615  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt616  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
-	zt617  = typ{Kind: 8, Dir: 2, Width: 4}
-	zt618  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
-	zt619  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
-	zt620  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
-	zt621  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
-	zt622  = typ{Kind: 27, Struct: &zstruct_cap_data2}
-	zt623  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
-	zt624  = typ{Kind: 27, Struct: &zstruct_cap_data1}
-	zt625  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt626  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt627  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
-	zt628  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt629  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt630  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt631  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt632  = typ{Kind: 33, Width: 254}
-	zt633  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt634  = typ{Kind: 11, Width: 2}
-	zt635  = typ{Kind: 12, Width: 4}
-	zt636  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
-	zt637  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt638  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt639  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt640  = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
-	zt641  = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt642  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt643  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt644  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt645  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt646  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
-	zt647  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt648  = typ{Kind: 35, Width: 4}
-	zt649  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt650  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
-	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
-	zt652  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
-	zt653  = typ{Kind: 9, Dir: 2, Width: 4}
-	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
-	zt655  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
-	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
-	zt657  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
-	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
-	zt659  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
-	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
-	zt661  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
-	zt662  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
-	zt663  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
-	zt664  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
-	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
-	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
-	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
-	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
-	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
-	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
-	zt671  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
-	zt672  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
-	zt673  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
-	zt674  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
-	zt675  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
-	zt676  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
-	zt677  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
-	zt678  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
-	zt679  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
-	zt680  = typ{Kind: 27, Format: 14, Struct: &zstruct_seccomp_insn}
-	zt681  = typ{Kind: 26, Dir: 1, Elem: &zt680, Len: &expr{Op: 2}}
-	zt682  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
-	zt683  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
-	zt684  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
-	zt685  = typ{Kind: 20, Width: 254, Set: &zset_caps}
-	zt686  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
-	zt687  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
-	zt688  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
-	zt689  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
-	zt690  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
-	zt691  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
-	zt692  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
-	zt693  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
-	zt694  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
-	zt695  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
-	zt696  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
-	zt697  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
-	zt698  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
-	zt699  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
-	zt700  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
-	zt701  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
-	zt702  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
-	zt703  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
-	zt704  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
-	zt705  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
-	zt706  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
-	zt707  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
-	zt708  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
-	zt709  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
-	zt710  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
-	zt711  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
-	zt712  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
-	zt713  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
-	zt714  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
-	zt715  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
-	zt716  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
-	zt717  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
-	zt718  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
-	zt719  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
-	zt720  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
-	zt721  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
-	zt722  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
-	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
-	zt724  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
-	zt725  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
-	zt726  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
-	zt727  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
-	zt728  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
-	zt729  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
-	zt730  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
-	zt731  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
-	zt732  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
-	zt733  = typ{Kind: 22, Dir: 1}
-	zt734  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
-	zt735  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
-	zt736  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
-	zt737  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt738  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt739  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt740  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt741  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt742  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt743  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt744  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt745  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt746  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt747  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt748  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt749  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt750  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt751  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt752  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
-	zt753  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
-	zt754  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
-	zt755  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
-	zt756  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
-	zt757  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
-	zt758  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt759  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt760  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt761  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
-	zt762  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt763  = typ{Kind: 13, Dir: 2, Width: 254}
-	zt764  = typ{Kind: 13, Width: 254}
-	zt765  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt766  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt767  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt768  = typ{Kind: 2, Width: 4, Format: 4}
-	zt769  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt770  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt771  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt772  = typ{Kind: 2, Dir: 2, Width: 254}
-	zt773  = typ{Kind: 27, Struct: &zstruct_io_event}
-	zt774  = typ{Kind: 26, Dir: 2, Elem: &zt773, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt775  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt776  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
-	zt777  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
-	zt778  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
-	zt779  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
-	zt780  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
-	zt781  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
-	zt782  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
-	zt783  = typ{Kind: 26, Dir: 1, Elem: &zt782, Len: &expr{Op: 1, Num: 0x1}}
-	zt784  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
-	zt785  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
-	zt786  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
-	zt787  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt788  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt789  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt790  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt791  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt792  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt793  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt794  = typ{Kind: 26, Dir: 2, Elem: &zt793, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt795  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt796  = typ{Kind: 34, Dir: 2, Elem: &zt795, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt797  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt798  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt799  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt800  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt801  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt802  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt803  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt804  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt805  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt806  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt807  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt808  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt809  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt810  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt811  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt812  = typ{Kind: 26, Dir: 1, Elem: &zt811, Len: &expr{Op: 0, Num: 0x2}}
-	zt813  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt814  = typ{Kind: 35, Width: 254}
-	zt815  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt816  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt817  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt818  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt819  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt820  = typ{Kind: 26, Dir: 2, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt821  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt822  = typ{Kind: 10, Width: 4}
-	zt823  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt824  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt825  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt826  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt827  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt828  = typ{Kind: 26, Dir: 1, Elem: &zt827, Len: &expr{Op: 1, Num: 0x1}}
-	zt829  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt830  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt831  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt832  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt833  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt840  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt842  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt843  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt851  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt858  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
-	zt859  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt861  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt863  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt864  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt865  = typ{Kind: 0, Width: 4, Format: 5}
-	zt866  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt867  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt868  = typ{Kind: 6, Width: 4}
-	zt869  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt870  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt871  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt872  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt873  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt874  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt875  = typ{Kind: 1, Dir: 2, Width: 255}
-	zt876  = typ{Kind: 0, Dir: 1, Width: 8}
-	zt877  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt878  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt879  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt880  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt881  = typ{Kind: 37, Width: 4}
-	zt882  = typ{Kind: 26, Dir: 2, Elem: &zt881, Len: &expr{Op: 1, Num: 0x1}}
-	zt883  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt884  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt885  = typ{Kind: 26, Dir: 1, Elem: &zt884, Len: &expr{Op: 0, Num: 0x2}}
-	zt886  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt887  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt888  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt889  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt890  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt891  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt892  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt893  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt894  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt895  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt896  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt897  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt898  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt899  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt900  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt901  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt902  = typ{Kind: 20, Width: 8, Format: 13, Set: &zset_perf_skid}
-	zt903  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt904  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt905  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt906  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt907  = typ{Kind: 26, Dir: 3, Elem: &zt906, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt908  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt909  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt910  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt911  = typ{Kind: 18, Width: 8}
-	zt912  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt913  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt914  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
-	zt915  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt916  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt917  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt918  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt919  = typ{Kind: 26, Dir: 3, Elem: &zt918, Len: &expr{Op: 1, Num: 0x2}}
-	zt920  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt921  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt922  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt923  = typ{Kind: 26, Dir: 2, Elem: &zt922, Len: &expr{Op: 1, Num: 0x2}}
-	zt924  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt925  = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x4}}
-	zt926  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt927  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt928  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt929  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt930  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt931  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
-	zt933  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt934  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt935  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt936  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt937  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt938  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt939  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt940  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt941  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt942  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt943  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt944  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt945  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt946  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt947  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt948  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt949  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
-	zt950  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt951  = typ{Kind: 4, Width: 8}
-	zt952  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt953  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt954  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
-	zt955  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
-	zt956  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt957  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt958  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt959  = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt960  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt961  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt962  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt963  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt964  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt965  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt966  = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt967  = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt968  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt980  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt981  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt982  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt983  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt984  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt985  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt986  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt987  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt988  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt989  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt990  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt991  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt992  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt993  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
-	zt994  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
-	zt995  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
-	zt996  = typ{Kind: 27, Struct: &zstruct_sq_off}
-	zt997  = typ{Kind: 27, Struct: &zstruct_cq_off}
-	zt998  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
-	zt999  = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
-	zt1000 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
-	zt1001 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
-	zt1002 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
-	zt1003 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
-	zt1004 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
-	zt1005 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
-	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
-	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
-	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
-	zt1009 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
-	zt1010 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
-	zt1011 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
-	zt1012 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
-	zt1013 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
-	zt1014 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
-	zt1015 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
-	zt1016 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
-	zt1017 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
-	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
-	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
-	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
-	zt1021 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt1022 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt1023 = typ{Kind: 9, Width: 8}
-	zt1024 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt1025 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt1026 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt1027 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt1028 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt1029 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt1030 = typ{Kind: 10, Width: 8}
-	zt1031 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt1032 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt1034 = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x2}}
-	zt1035 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt1036 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
-	zt1037 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
-	zt1038 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
-	zt1039 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt1040 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt1041 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt1042 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt1043 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt1044 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt1045 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt1046 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt1047 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt1048 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt1049 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt1050 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt1051 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 1, Num: 0x1}}
-	zt1052 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
-	zt1053 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
-	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1055 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 0, Num: 0x2}}
-	zt1056 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
-	zt1057 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt1058 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1060 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1061 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1062 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1063 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1064 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1065 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1066 = typ{Kind: 8, Width: 2}
-	zt1067 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt1068 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1069 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1070 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1071 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1072 = typ{Kind: 26, Dir: 2, Elem: &zt1066, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1073 = typ{Kind: 26, Dir: 1, Elem: &zt1066, Len: &expr{Op: 1}}
-	zt1074 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1075 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1076 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1077 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1078 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1079 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1080 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1081 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1082 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1083 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1084 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1085 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1086 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1087 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1088 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1089 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1090 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1091 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1092 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1093 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1094 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1095 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1096 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1097 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1098 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1099 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1100 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1101 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1102 = typ{Kind: 26, Dir: 1, Elem: &zt1101, Len: &expr{Op: 0, Num: 0x2}}
-	zt1103 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1104 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1105 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1106 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1107 = typ{Kind: 26, Dir: 2, Elem: &zt1106, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1108 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1109 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1110 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1111 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt1112 = typ{Kind: 24, Width: 2}
+	zt168  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFNAME", Vals: []val{{Name: "SIOCGIFNAME", Value: 0x8910, Mask: 0x8910}}}}
+	zt169  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt170  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x2}}
+	zt171  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_by_index}
+	zt172  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFFLAGS", Vals: []val{{Name: "SIOCGIFFLAGS", Value: 0x8913, Mask: 0x8913}}}}
+	zt173  = typ{Kind: 19, Width: 2, Set: &zset_iff_flags}
+	zt174  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt175  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_flags_get}
+	zt176  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFFLAGS", Vals: []val{{Name: "SIOCSIFFLAGS", Value: 0x8914, Mask: 0x8914}}}}
+	zt177  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_flags_set}
+	zt178  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFADDR", Vals: []val{{Name: "SIOCGIFADDR", Value: 0x8915, Mask: 0x8915}}}}
+	zt179  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt180  = typ{Kind: 42}
+	zt181  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt182  = typ{Kind: 15, Width: 2}
+	zt183  = typ{Kind: 16, Width: 4}
+	zt184  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt185  = typ{Kind: 15, Width: 4}
+	zt186  = typ{Kind: 17, Width: 16}
+	zt187  = typ{Kind: 40, Width: 4}
+	zt188  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt189  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt190  = typ{Kind: 2, Width: 2}
+	zt191  = typ{Kind: 43, Width: 4}
+	zt192  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt193  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt194  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt195  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt196  = typ{Kind: 1, Width: 1}
+	zt197  = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 2, Num: 0x4}}
+	zt198  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt199  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt200  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt201  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt202  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt203  = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 0, Num: 0x6}}
+	zt204  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt205  = typ{Kind: 2, Width: 4}
+	zt206  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt207  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt208  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt209  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt210  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt211  = typ{Kind: 24, Width: 1}
+	zt212  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt213  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt214  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt215  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_addr_get, Len: &expr{Op: 0, Num: 0x20}}
+	zt216  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFADDR", Vals: []val{{Name: "SIOCSIFADDR", Value: 0x8916, Mask: 0x8916}}}}
+	zt217  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_addr_set, Len: &expr{Op: 0, Num: 0x20}}
+	zt218  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFDSTADDR", Vals: []val{{Name: "SIOCGIFDSTADDR", Value: 0x8917, Mask: 0x8917}}}}
+	zt219  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_dstaddr_get, Len: &expr{Op: 0, Num: 0x20}}
+	zt220  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFDSTADDR", Vals: []val{{Name: "SIOCSIFDSTADDR", Value: 0x8918, Mask: 0x8918}}}}
+	zt221  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_dstaddr_set, Len: &expr{Op: 0, Num: 0x20}}
+	zt222  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFBRDADDR", Vals: []val{{Name: "SIOCGIFBRDADDR", Value: 0x8919, Mask: 0x8919}}}}
+	zt223  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_broadaddr_get, Len: &expr{Op: 0, Num: 0x20}}
+	zt224  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFBRDADDR", Vals: []val{{Name: "SIOCSIFBRDADDR", Value: 0x891a, Mask: 0x891a}}}}
+	zt225  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_broadaddr_set, Len: &expr{Op: 0, Num: 0x20}}
+	zt226  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFNETMASK", Vals: []val{{Name: "SIOCGIFNETMASK", Value: 0x891b, Mask: 0x891b}}}}
+	zt227  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_netmask_get, Len: &expr{Op: 0, Num: 0x20}}
+	zt228  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFNETMASK", Vals: []val{{Name: "SIOCSIFNETMASK", Value: 0x891c, Mask: 0x891c}}}}
+	zt229  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_netmask_set, Len: &expr{Op: 0, Num: 0x20}}
+	zt230  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFMETRIC", Vals: []val{{Name: "SIOCGIFMETRIC", Value: 0x891d, Mask: 0x891d}}}}
+	zt231  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_metric_get}
+	zt232  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFMETRIC", Vals: []val{{Name: "SIOCSIFMETRIC", Value: 0x891e, Mask: 0x891e}}}}
+	zt233  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_metric_set}
+	zt234  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFMTU", Vals: []val{{Name: "SIOCGIFMTU", Value: 0x8921, Mask: 0x8921}}}}
+	zt235  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_mtu_get}
+	zt236  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFMTU", Vals: []val{{Name: "SIOCSIFMTU", Value: 0x8922, Mask: 0x8922}}}}
+	zt237  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_mtu_set}
+	zt238  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFNAME", Vals: []val{{Name: "SIOCSIFNAME", Value: 0x8923, Mask: 0x8923}}}}
+	zt239  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
+	zt240  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_newname}
+	zt241  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFHWADDR", Vals: []val{{Name: "SIOCSIFHWADDR", Value: 0x8924, Mask: 0x8924}}}}
+	zt242  = typ{Kind: 44, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x6}, R: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0}}}}
+	zt243  = typ{Kind: 27, Struct: &zstruct_sa_hardware}
+	zt244  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_hwaddr_set, Len: &expr{Op: 0, Num: 0x20}}
+	zt245  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFHWADDR", Vals: []val{{Name: "SIOCGIFHWADDR", Value: 0x8927, Mask: 0x8927}}}}
+	zt246  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_hwaddr_get, Len: &expr{Op: 0, Num: 0x20}}
+	zt247  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFSLAVE", Vals: []val{{Name: "SIOCGIFSLAVE", Value: 0x8929, Mask: 0x8929}}}}
+	zt248  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_slave}
+	zt249  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCADDMULTI", Vals: []val{{Name: "SIOCADDMULTI", Value: 0x8931, Mask: 0x8931}}}}
+	zt250  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCDELMULTI", Vals: []val{{Name: "SIOCDELMULTI", Value: 0x8932, Mask: 0x8932}}}}
+	zt251  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFINDEX", Vals: []val{{Name: "SIOCGIFINDEX", Value: 0x8933, Mask: 0x8933}}}}
+	zt252  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_index}
+	zt253  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFTXQLEN", Vals: []val{{Name: "SIOCGIFTXQLEN", Value: 0x8942, Mask: 0x8942}}}}
+	zt254  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_qlen_get}
+	zt255  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCSIFTXQLEN", Vals: []val{{Name: "SIOCSIFTXQLEN", Value: 0x8943, Mask: 0x8943}}}}
+	zt256  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ifreq_qlen_set}
+	zt257  = typ{Kind: 21, Width: 254, Set: &set{Name: "SIOCGIFMAP", Vals: []val{{Name: "SIOCGIFMAP", Value: 0x8970, Mask: 0x8970}}}}
+	zt258  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x3}}
+	zt259  = typ{Kind: 27, Struct: &zstruct_ifmap}
+	zt260  = typ{Kind: 27, Dir: 3, Struct: &zstruct_ifreq_map}
+	zt261  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
+	zt262  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
+	zt263  = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
+	zt264  = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
+	zt265  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
+	zt266  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
+	zt267  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
+	zt268  = typ{Kind: 19, Width: 4, Set: &zset_xflags}
+	zt269  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt270  = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
+	zt271  = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
+	zt272  = typ{Kind: 5, Width: 8}
+	zt273  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
+	zt274  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
+	zt275  = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
+	zt276  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
+	zt277  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
+	zt278  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
+	zt279  = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
+	zt280  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
+	zt281  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
+	zt282  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
+	zt283  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
+	zt284  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
+	zt285  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
+	zt286  = typ{Kind: 1, Dir: 2, Width: 8}
+	zt287  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
+	zt288  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
+	zt289  = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
+	zt290  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
+	zt291  = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
+	zt292  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
+	zt293  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
+	zt294  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
+	zt295  = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
+	zt296  = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
+	zt297  = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
+	zt298  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt299  = typ{Kind: 27, Struct: &zstruct_iovec_out}
+	zt300  = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 1, Num: 0x2}, Params: []*expr{&expr{Op: 4}}}
+	zt301  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt302  = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt303  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 1, Num: 0x2}}
+	zt304  = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
+	zt305  = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt306  = typ{Kind: 47, Dir: 3, Len: &expr{Op: 1}}
+	zt307  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timeval}
+	zt308  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt309  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt310  = typ{Kind: 26, Dir: 2, Elem: &zt196, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt311  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt312  = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
+	zt313  = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
+	zt314  = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
+	zt315  = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
+	zt316  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
+	zt317  = typ{Kind: 8, Width: 4}
+	zt318  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
+	zt319  = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
+	zt320  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x8}}
+	zt321  = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
+	zt322  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
+	zt323  = typ{Kind: 27, Struct: &zstruct_ipc_perm}
+	zt324  = typ{Kind: 7, Width: 4}
+	zt325  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
+	zt326  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
+	zt327  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
+	zt328  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x4}}
+	zt329  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
+	zt330  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
+	zt331  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
+	zt332  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
+	zt333  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
+	zt334  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt335  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt336  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt337  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt338  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt339  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt340  = typ{Kind: 1, Dir: 3, Width: 254}
+	zt341  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt342  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt343  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt344  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt345  = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
+	zt346  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt347  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt348  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt349  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt350  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt351  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt352  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt353  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt354  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt355  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt356  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt357  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt358  = typ{Kind: 0, Dir: 3, Width: 4}
+	zt359  = typ{Kind: 24}
+	zt360  = typ{Kind: 20, Width: 2, Set: &zset_nlmsg_types}
+	zt361  = typ{Kind: 20, Width: 2, Set: &zset_rtm_types}
+	zt362  = typ{Kind: 28, Union: &zunion_nlmsg_type, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}
+	zt363  = typ{Kind: 19, Width: 2, Set: &zset_nlm_new_flags}
+	zt364  = typ{Kind: 19, Width: 2, Set: &zset_nlm_del_flags}
+	zt365  = typ{Kind: 19, Width: 2, Set: &zset_nlm_get_flags}
+	zt366  = typ{Kind: 19, Width: 2, Set: &zset_nlm_ack_flags}
+	zt367  = typ{Kind: 19, Width: 2, Set: &zset_nlm_flags}
+	zt368  = typ{Kind: 28, Union: &zunion_nlm_all_flags, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x7c}}}, R: &expr{Op: 6, L: &expr{Op: 0, Num: 0x1}, R: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x5}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}}}}
+	zt369  = typ{Kind: 27, Struct: &zstruct_nlmsghdr_route}
+	zt370  = typ{Kind: 37, Width: 4}
+	zt371  = typ{Kind: 20, Width: 1, Set: &zset_sock_families}
+	zt372  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt373  = typ{Kind: 19, Width: 4, Set: &zset_iff_flags}
+	zt374  = typ{Kind: 27, Struct: &zstruct_ifinfomsg}
+	zt375  = typ{Kind: 19, Width: 2, Set: &zset_ifla_types}
+	zt376  = typ{Kind: 27, Struct: &zstruct_nlattr_link}
+	zt377  = typ{Kind: 44}
+	zt378  = typ{Kind: 25}
+	zt379  = typ{Kind: 19, Width: 4, Set: &zset_rtext_filters}
+	zt380  = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats}
+	zt381  = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats64}
+	zt382  = typ{Kind: 24, Width: 2}
+	zt383  = typ{Kind: 28, Union: &zunion_ifla_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt384  = typ{Kind: 27, Struct: &zstruct_ifla_attr}
+	zt385  = typ{Kind: 41, Elem: &zt384}
+	zt386  = typ{Kind: 27, Struct: &zstruct_rt_link}
+	zt387  = typ{Kind: 19, Width: 1, Set: &zset_ifa_flags}
+	zt388  = typ{Kind: 20, Width: 1, Set: &zset_rt_scopes}
+	zt389  = typ{Kind: 27, Struct: &zstruct_ifaddrmsg}
+	zt390  = typ{Kind: 19, Width: 2, Set: &zset_ifa_types}
+	zt391  = typ{Kind: 27, Struct: &zstruct_nlattr_addr}
+	zt392  = typ{Kind: 28, Union: &zunion_rt_address, Sel: &expr{Op: 3}}
+	zt393  = typ{Kind: 27, Struct: &zstruct_ifa_cacheinfo}
+	zt394  = typ{Kind: 19, Width: 4, Set: &zset_ifa_flags}
+	zt395  = typ{Kind: 28, Union: &zunion_ifa_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt396  = typ{Kind: 27, Struct: &zstruct_ifa_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt397  = typ{Kind: 41, Elem: &zt396}
+	zt398  = typ{Kind: 27, Struct: &zstruct_rt_addr}
+	zt399  = typ{Kind: 20, Width: 1, Set: &zset_rt_tables}
+	zt400  = typ{Kind: 20, Width: 1, Set: &zset_rt_protocols}
+	zt401  = typ{Kind: 20, Width: 1, Set: &zset_rtn_types}
+	zt402  = typ{Kind: 19, Width: 4, Set: &zset_rtm_flags}
+	zt403  = typ{Kind: 27, Struct: &zstruct_rtmsg}
+	zt404  = typ{Kind: 19, Width: 2, Set: &zset_rta_types}
+	zt405  = typ{Kind: 27, Struct: &zstruct_nlattr_route}
+	zt406  = typ{Kind: 27, Struct: &zstruct_rta_cacheinfo}
+	zt407  = typ{Kind: 20, Width: 4, Set: &zset_rt_tables}
+	zt408  = typ{Kind: 28, Union: &zunion_rta_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt409  = typ{Kind: 27, Struct: &zstruct_rta_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt410  = typ{Kind: 41, Elem: &zt409}
+	zt411  = typ{Kind: 27, Struct: &zstruct_rt_route}
+	zt412  = typ{Kind: 26, Elem: &zt105}
+	zt413  = typ{Kind: 27, Struct: &zstruct_ifinfo_short}
+	zt414  = typ{Kind: 27, Struct: &zstruct_ifaddr_short}
+	zt415  = typ{Kind: 27, Struct: &zstruct_rt_short}
+	zt416  = typ{Kind: 27, Struct: &zstruct_rt_other}
+	zt417  = typ{Kind: 28, Union: &zunion_rt_payload, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt418  = typ{Kind: 27, Struct: &zstruct_rt_inner}
+	zt419  = typ{Kind: 41, Elem: &zt418}
+	zt420  = typ{Kind: 27, Struct: &zstruct_nlmsgerr}
+	zt421  = typ{Kind: 28, Union: &zunion_rt_message, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt422  = typ{Kind: 27, Struct: &zstruct_nlmsg_route}
+	zt423  = typ{Kind: 41, Elem: &zt422}
+	zt424  = typ{Kind: 20, Width: 2, Set: &zset_sock_diag_types}
+	zt425  = typ{Kind: 28, Union: &zunion_other_type, Sel: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}}
+	zt426  = typ{Kind: 28, Union: &zunion_other_flags, Sel: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}}
+	zt427  = typ{Kind: 27, Struct: &zstruct_nlmsghdr_other, Params: []*expr{&expr{Op: 3}}}
+	zt428  = typ{Kind: 28, Union: &zunion_other_message, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}}
+	zt429  = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0, Num: 0x5}}}
+	zt430  = typ{Kind: 41, Elem: &zt429}
+	zt431  = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0}}}
+	zt432  = typ{Kind: 41, Elem: &zt431}
+	zt433  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt434  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt435  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt436  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt437  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt438  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt439  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt440  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt441  = typ{Kind: 26, Dir: 1, Elem: &zt440, Len: &expr{Op: 2, Num: 0x3}}
+	zt442  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt443  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt444  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt445  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt446  = typ{Kind: 26, Elem: &zt0}
+	zt447  = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt448  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt449  = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt450  = typ{Kind: 26, Elem: &zt449, Len: &expr{Op: 0, Num: 0x3}}
+	zt451  = typ{Kind: 26, Elem: &zt11}
+	zt452  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt453  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt454  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt455  = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt456  = typ{Kind: 41, Dir: 1, Elem: &zt455, Len: &expr{Op: 2, Num: 0x5}}
+	zt457  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt458  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt459  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt460  = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt461  = typ{Kind: 26, Dir: 1, Elem: &zt460, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt462  = typ{Kind: 41, Dir: 2, Elem: &zt455, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt463  = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt464  = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt465  = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt466  = typ{Kind: 27, Struct: &zstruct_linger}
+	zt467  = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt468  = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt469  = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt470  = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt471  = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt472  = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt473  = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt474  = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt475  = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt476  = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt477  = typ{Kind: 24, Width: 4}
+	zt478  = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt479  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt480  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt481  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt482  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt483  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt484  = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt485  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt486  = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt487  = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt488  = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt489  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt490  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt491  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt492  = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt493  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt494  = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt495  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt496  = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt497  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt498  = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt499  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt500  = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt501  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt502  = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt503  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt504  = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt505  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt506  = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt507  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt508  = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt509  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt510  = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt511  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt512  = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt513  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt514  = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt515  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt516  = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt517  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt518  = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt519  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt520  = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt521  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt522  = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt523  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt524  = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt525  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt526  = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt527  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt528  = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt529  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt530  = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt532  = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt533  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt534  = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt536  = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt537  = typ{Kind: 45, Width: 4}
+	zt538  = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt539  = typ{Kind: 26, Elem: &zt317, Len: &expr{Op: 0, Num: 0x1}}
+	zt540  = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt541  = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt542  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt543  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt544  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt545  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt546  = typ{Kind: 30, Dir: 1}
+	zt547  = typ{Kind: 31, Dir: 1}
+	zt548  = typ{Kind: 32}
+	zt549  = typ{Kind: 36, Dir: 2, Width: 4}
+	zt550  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt551  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt552  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x41}}
+	zt553  = typ{Kind: 27, Dir: 2, Struct: &zstruct_utsname}
+	zt554  = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt555  = typ{Kind: 0, Width: 2}
+	zt556  = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt557  = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt558  = typ{Kind: 26, Dir: 1, Elem: &zt557, Len: &expr{Op: 1, Num: 0x2}}
+	zt559  = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt560  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
+	zt561  = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt562  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt563  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt564  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt565  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt566  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt567  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt568  = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt569  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt570  = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt571  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt572  = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt573  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
+	zt574  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
+	zt575  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt576  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt577  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt578  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt579  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt580  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt581  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt582  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt583  = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt584  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt585  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt586  = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt587  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt588  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt589  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt590  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt591  = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt592  = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt593  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt594  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt595  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt596  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt598  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt600  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt601  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt602  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt603  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt604  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt605  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt606  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt607  = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt608  = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt609  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt610  = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt611  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt612  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt613  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt614  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt615  = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt616  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt617  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt618  = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt619  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt620  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt621  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt622  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt623  = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt624  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt625  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt626  = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt627  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt628  = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt629  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt630  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt631  = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt632  = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt633  = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt634  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt635  = typ{Kind: 34, Dir: 2, Elem: &zt634, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt636  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt637  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt638  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt639  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt640  = typ{Kind: 18, Width: 254}
+	zt641  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt642  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt643  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
+	zt644  = typ{Kind: 38, Width: 254}
+	zt645  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt646  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
+	zt647  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
+	zt648  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
+	zt649  = typ{Kind: 4, Dir: 2, Width: 255}
+	zt650  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
+	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
+	zt652  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
+	zt653  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
+	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
+	zt655  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
+	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
+	zt657  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
+	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
+	zt659  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
+	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
+	zt661  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
+	zt662  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
+	zt663  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
+	zt664  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
+	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
+	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
+	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
+	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
+	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
+	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
+	zt671  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt672  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt673  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt674  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt675  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt676  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt677  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt678  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt679  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt680  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt681  = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt682  = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt683  = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt684  = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt685  = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt686  = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt687  = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt688  = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt689  = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt690  = typ{Kind: 2, Width: 255}
+	zt691  = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt692  = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt693  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt694  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt695  = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt696  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt697  = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt698  = typ{Kind: 0, Width: 4, Format: 6}
+	zt699  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt700  = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt701  = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt702  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
+	zt703  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt704  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
+	zt705  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt706  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
+	zt707  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
+	zt708  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
+	zt709  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
+	zt710  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
+	zt711  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
+	zt712  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
+	zt713  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
+	zt714  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
+	zt715  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
+	zt716  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
+	zt717  = typ{Kind: 27, Struct: &zstruct_siginfo}
+	zt718  = typ{Kind: 26, Dir: 2, Elem: &zt717, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
+	zt719  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
+	zt720  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt721  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
+	zt722  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
+	zt724  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
+	zt725  = typ{Kind: 26, Dir: 2, Elem: &zt724, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
+	zt726  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
+	zt727  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt728  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt729  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt730  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt731  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt732  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt733  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt734  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt735  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
+	zt736  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
+	zt737  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt738  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt739  = typ{Kind: 26, Dir: 2, Elem: &zt317, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt740  = typ{Kind: 26, Dir: 1, Elem: &zt317, Len: &expr{Op: 1}}
+	zt741  = typ{Kind: 8, Dir: 2, Width: 4}
+	zt742  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt743  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
+	zt744  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
+	zt745  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt746  = typ{Kind: 27, Struct: &zstruct_cap_data2}
+	zt747  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
+	zt748  = typ{Kind: 27, Struct: &zstruct_cap_data1}
+	zt749  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt750  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt751  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
+	zt752  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt753  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt754  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt755  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt756  = typ{Kind: 33, Width: 254}
+	zt757  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt758  = typ{Kind: 11, Width: 2}
+	zt759  = typ{Kind: 12, Width: 4}
+	zt760  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
+	zt761  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt762  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt763  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt764  = typ{Kind: 26, Elem: &zt205, Len: &expr{Op: 0, Num: 0x2}}
+	zt765  = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt766  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt767  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt768  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt769  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt770  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
+	zt771  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt772  = typ{Kind: 35, Width: 4}
+	zt773  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt774  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
+	zt775  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
+	zt776  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
+	zt777  = typ{Kind: 9, Dir: 2, Width: 4}
+	zt778  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
+	zt779  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
+	zt780  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
+	zt781  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
+	zt782  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
+	zt783  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
+	zt784  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
+	zt785  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
+	zt786  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
+	zt787  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
+	zt788  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
+	zt789  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
+	zt790  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
+	zt791  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
+	zt792  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
+	zt793  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
+	zt794  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
+	zt795  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
+	zt796  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
+	zt797  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
+	zt798  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
+	zt799  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
+	zt800  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
+	zt801  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
+	zt802  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
+	zt803  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
+	zt804  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
+	zt805  = typ{Kind: 26, Dir: 1, Elem: &zt804, Len: &expr{Op: 2}}
+	zt806  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
+	zt807  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
+	zt808  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
+	zt809  = typ{Kind: 20, Width: 254, Set: &zset_caps}
+	zt810  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
+	zt811  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
+	zt812  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
+	zt813  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
+	zt814  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
+	zt815  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
+	zt816  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
+	zt817  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
+	zt818  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
+	zt819  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
+	zt820  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
+	zt821  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
+	zt822  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
+	zt823  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
+	zt824  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
+	zt825  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
+	zt826  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
+	zt827  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
+	zt828  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
+	zt829  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
+	zt830  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
+	zt831  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
+	zt832  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
+	zt833  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
+	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
+	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
+	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
+	zt837  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
+	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
+	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
+	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
+	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
+	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
+	zt843  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
+	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
+	zt845  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
+	zt846  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
+	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
+	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
+	zt849  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
+	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
+	zt851  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
+	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
+	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
+	zt854  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
+	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
+	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
+	zt857  = typ{Kind: 22, Dir: 1}
+	zt858  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
+	zt859  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
+	zt860  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
+	zt861  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt863  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt864  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt865  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt866  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt867  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt868  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt869  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt870  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt871  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt872  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt873  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt874  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt875  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt876  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt877  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt878  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt879  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt880  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt881  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt882  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt883  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt884  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
+	zt885  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt886  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt887  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt888  = typ{Kind: 33, Dir: 2, Width: 254}
+	zt889  = typ{Kind: 13, Width: 254}
+	zt890  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt891  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt892  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt893  = typ{Kind: 2, Width: 4, Format: 4}
+	zt894  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt895  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt896  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt897  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt898  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt899  = typ{Kind: 26, Dir: 2, Elem: &zt898, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt900  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt901  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt902  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt903  = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 2, Num: 0xb}}
+	zt904  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 2, Num: 0xb}}
+	zt905  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt906  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt907  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt908  = typ{Kind: 26, Dir: 1, Elem: &zt907, Len: &expr{Op: 1, Num: 0x1}}
+	zt909  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt910  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt911  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt912  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt913  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt914  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt915  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt916  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt917  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt918  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt919  = typ{Kind: 26, Dir: 2, Elem: &zt918, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt920  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt921  = typ{Kind: 34, Dir: 2, Elem: &zt920, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt922  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt923  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt924  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt925  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt926  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt927  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt928  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt929  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt930  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt931  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt933  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt934  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt935  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt936  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt937  = typ{Kind: 26, Dir: 1, Elem: &zt936, Len: &expr{Op: 0, Num: 0x2}}
+	zt938  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt939  = typ{Kind: 35, Width: 254}
+	zt940  = typ{Kind: 26, Dir: 1, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt941  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt942  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt943  = typ{Kind: 26, Dir: 1, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt944  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt945  = typ{Kind: 26, Dir: 2, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt946  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt947  = typ{Kind: 10, Width: 4}
+	zt948  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt949  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt950  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt951  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt952  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt953  = typ{Kind: 26, Dir: 1, Elem: &zt952, Len: &expr{Op: 1, Num: 0x1}}
+	zt954  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt955  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt956  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt957  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt958  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt959  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt960  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt961  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt962  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt963  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt964  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt965  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt966  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt967  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt968  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt976  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt980  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt981  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt982  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt983  = typ{Kind: 26, Dir: 1, Elem: &zt302, Len: &expr{Op: 1, Num: 0x3}}
+	zt984  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt985  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt986  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt987  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt988  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt989  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt990  = typ{Kind: 0, Width: 4, Format: 5}
+	zt991  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt992  = typ{Kind: 26, Dir: 1, Elem: &zt939, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt993  = typ{Kind: 6, Width: 4}
+	zt994  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt995  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt996  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt997  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt998  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt999  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt1000 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt1001 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt1002 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt1003 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt1004 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt1005 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt1006 = typ{Kind: 26, Dir: 2, Elem: &zt370, Len: &expr{Op: 1, Num: 0x1}}
+	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt1008 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt1009 = typ{Kind: 26, Dir: 1, Elem: &zt1008, Len: &expr{Op: 0, Num: 0x2}}
+	zt1010 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt1011 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt1012 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt1013 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt1015 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt1016 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt1017 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt1020 = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt1021 = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt1022 = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt1023 = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt1024 = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt1025 = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt1026 = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
+	zt1027 = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt1028 = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt1029 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt1030 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt1031 = typ{Kind: 26, Dir: 3, Elem: &zt1030, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1032 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt1034 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt1035 = typ{Kind: 18, Width: 8}
+	zt1036 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt1037 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt1038 = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt1039 = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt1040 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt1041 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt1042 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt1043 = typ{Kind: 26, Dir: 3, Elem: &zt1042, Len: &expr{Op: 1, Num: 0x2}}
+	zt1044 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt1045 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt1046 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt1047 = typ{Kind: 26, Dir: 2, Elem: &zt1046, Len: &expr{Op: 1, Num: 0x2}}
+	zt1048 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt1049 = typ{Kind: 26, Dir: 1, Elem: &zt1048, Len: &expr{Op: 1, Num: 0x4}}
+	zt1050 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt1051 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1052 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt1053 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt1055 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt1056 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
+	zt1057 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt1058 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt1059 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt1060 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt1061 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt1062 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt1063 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt1064 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt1065 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt1066 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt1067 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt1068 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt1069 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt1070 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt1071 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt1072 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt1073 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt1074 = typ{Kind: 4, Width: 8}
+	zt1075 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt1076 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt1077 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt1078 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt1079 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt1080 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt1081 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt1082 = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt1083 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt1084 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt1085 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt1086 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt1087 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt1088 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt1089 = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt1090 = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt1091 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt1092 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt1093 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt1094 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt1095 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt1096 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt1097 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt1098 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt1099 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt1100 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt1101 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt1102 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt1103 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt1104 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt1105 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt1106 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt1107 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt1108 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt1109 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt1110 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt1111 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt1112 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt1113 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt1114 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt1115 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt1116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt1117 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt1118 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt1119 = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt1120 = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt1121 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt1122 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1123 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1124 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1125 = typ{Kind: 26, Dir: 1, Elem: &zt299, Len: &expr{Op: 1, Num: 0x3}}
+	zt1126 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1127 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1128 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1129 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1130 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1131 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1132 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1133 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1134 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1135 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1136 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1137 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1138 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1139 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1140 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1141 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1142 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1143 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1144 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1145 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1146 = typ{Kind: 9, Width: 8}
+	zt1147 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1148 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1149 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1150 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1151 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1152 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1153 = typ{Kind: 10, Width: 8}
+	zt1154 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1155 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1156 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1157 = typ{Kind: 26, Dir: 1, Elem: &zt1048, Len: &expr{Op: 1, Num: 0x2}}
+	zt1158 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1159 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1160 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1161 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1162 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1163 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1164 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1165 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1166 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1167 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1168 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1169 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1170 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1171 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1172 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1173 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1174 = typ{Kind: 26, Dir: 1, Elem: &zt1173, Len: &expr{Op: 1, Num: 0x1}}
+	zt1175 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1176 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1177 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1178 = typ{Kind: 26, Dir: 1, Elem: &zt1173, Len: &expr{Op: 0, Num: 0x2}}
+	zt1179 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1180 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1181 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1182 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1183 = typ{Kind: 20, Width: 4, Set: &zset_lsm_attrs}
+	zt1184 = typ{Kind: 1, Dir: 3, Width: 4}
+	zt1185 = typ{Kind: 19, Width: 4, Set: &zset_lsm_flags}
+	zt1186 = typ{Kind: 20, Width: 8, Set: &zset_lsm_ids}
+	zt1187 = typ{Kind: 26, Dir: 2, Elem: &zt1186, Len: &expr{Op: 9, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 4}}
+	zt1188 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1189 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1190 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1191 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1192 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1194 = typ{Kind: 8, Width: 2}
+	zt1195 = typ{Kind: 33, Dir: 1, Width: 254}
+	zt1196 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x9}}
+	zt1197 = typ{Kind: 27, Dir: 2, Struct: &zstruct_oldold_utsname}
+	zt1198 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1199 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1200 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1201 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1202 = typ{Kind: 26, Dir: 2, Elem: &zt1194, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1203 = typ{Kind: 26, Dir: 1, Elem: &zt1194, Len: &expr{Op: 1}}
+	zt1204 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1205 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1206 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1207 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1208 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1209 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1210 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1211 = typ{Kind: 20, Width: 4, Set: &zset_socketcalls}
+	zt1212 = typ{Kind: 28, Union: &zunion_socketcall, Sel: &expr{Op: 1}}
+	zt1213 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1214 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1215 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1217 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_utsname}
+	zt1218 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1219 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1220 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1221 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1222 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1223 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1224 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1225 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1227 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1228 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1229 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1230 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1231 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1232 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1233 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1234 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1235 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1236 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1237 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1238 = typ{Kind: 26, Dir: 1, Elem: &zt1237, Len: &expr{Op: 0, Num: 0x2}}
+	zt1239 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1240 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1241 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1242 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1243 = typ{Kind: 26, Dir: 2, Elem: &zt1242, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1244 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1245 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1246 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1247 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -3484,7 +3711,7 @@ var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304
 
 var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
 	{Name: "frame", Type: &zt40, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zset_ioctls = set{Name: "ioctls", Vals: []val{
 	{Name: "FIBMAP", Value: 0x1, Mask: 0x1},
@@ -7334,721 +7561,65 @@ var zcall_ioctl__set_termios_4 = call{Name: "ioctl", Variant: "set_termios", Arg
 	{Name: "arg", Type: &zt109, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
-var zcall_ioctl__in_int_6 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+var zstruct_ifreq_by_index = structure{Name: "ifreq_by_index", Size: [3]uint16{40, 28, 40}, Show: []uint8{1, 0}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_ifindex", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_by_index = call{Name: "ioctl", Variant: "if_by_index", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt168, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
+	{Name: "arg", Type: &zt171, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
-var zset_inode_flags = set{Name: "inode_flags", Unknown: "FS_???", Vals: []val{
-	{Name: "FS_SECRM_FL", Value: 0x1, Mask: 0x1},
-	{Name: "FS_UNRM_FL", Value: 0x2, Mask: 0x2},
-	{Name: "FS_COMPR_FL", Value: 0x4, Mask: 0x4},
-	{Name: "FS_SYNC_FL", Value: 0x8, Mask: 0x8},
-	{Name: "FS_IMMUTABLE_FL", Value: 0x10, Mask: 0x10},
-	{Name: "FS_APPEND_FL", Value: 0x20, Mask: 0x20},
-	{Name: "FS_NODUMP_FL", Value: 0x40, Mask: 0x40},
-	{Name: "FS_NOATIME_FL", Value: 0x80, Mask: 0x80},
-	{Name: "FS_DIRTY_FL", Value: 0x100, Mask: 0x100},
-	{Name: "FS_COMPRBLK_FL", Value: 0x200, Mask: 0x200},
-	{Name: "FS_NOCOMP_FL", Value: 0x400, Mask: 0x400},
-	{Name: "FS_ENCRYPT_FL", Value: 0x800, Mask: 0x800},
-	{Name: "FS_INDEX_FL", Value: 0x1000, Mask: 0x1000},
-	{Name: "FS_IMAGIC_FL", Value: 0x2000, Mask: 0x2000},
-	{Name: "FS_JOURNAL_DATA_FL", Value: 0x4000, Mask: 0x4000},
-	{Name: "FS_NOTAIL_FL", Value: 0x8000, Mask: 0x8000},
-	{Name: "FS_DIRSYNC_FL", Value: 0x10000, Mask: 0x10000},
-	{Name: "FS_TOPDIR_FL", Value: 0x20000, Mask: 0x20000},
-	{Name: "FS_HUGE_FILE_FL", Value: 0x40000, Mask: 0x40000},
-	{Name: "FS_EXTENT_FL", Value: 0x80000, Mask: 0x80000},
-	{Name: "FS_VERITY_FL", Value: 0x100000, Mask: 0x100000},
-	{Name: "FS_EA_INODE_FL", Value: 0x200000, Mask: 0x200000},
-	{Name: "FS_EOFBLOCKS_FL", Value: 0x400000, Mask: 0x400000},
-	{Name: "FS_NOCOW_FL", Value: 0x800000, Mask: 0x800000},
-	{Name: "FS_DAX_FL", Value: 0x2000000, Mask: 0x2000000},
-	{Name: "FS_INLINE_DATA_FL", Value: 0x10000000, Mask: 0x10000000},
-	{Name: "FS_PROJINHERIT_FL", Value: 0x20000000, Mask: 0x20000000},
-	{Name: "FS_CASEFOLD_FL", Value: 0x40000000, Mask: 0x40000000},
-	{Name: "FS_RESERVED_FL", Value: 0x80000000, Mask: 0x80000000},
+var zset_iff_flags = set{Name: "iff_flags", Unknown: "IFF_???", Vals: []val{
+	{Name: "IFF_UP", Value: 0x1, Mask: 0x1},
+	{Name: "IFF_BROADCAST", Value: 0x2, Mask: 0x2},
+	{Name: "IFF_DEBUG", Value: 0x4, Mask: 0x4},
+	{Name: "IFF_LOOPBACK", Value: 0x8, Mask: 0x8},
+	{Name: "IFF_POINTOPOINT", Value: 0x10, Mask: 0x10},
+	{Name: "IFF_NOTRAILERS", Value: 0x20, Mask: 0x20},
+	{Name: "IFF_RUNNING", Value: 0x40, Mask: 0x40},
+	{Name: "IFF_NOARP", Value: 0x80, Mask: 0x80},
+	{Name: "IFF_PROMISC", Value: 0x100, Mask: 0x100},
+	{Name: "IFF_ALLMULTI", Value: 0x200, Mask: 0x200},
+	{Name: "IFF_MASTER", Value: 0x400, Mask: 0x400},
+	{Name: "IFF_SLAVE", Value: 0x800, Mask: 0x800},
+	{Name: "IFF_MULTICAST", Value: 0x1000, Mask: 0x1000},
+	{Name: "IFF_PORTSEL", Value: 0x2000, Mask: 0x2000},
+	{Name: "IFF_AUTOMEDIA", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFF_DYNAMIC", Value: 0x8000, Mask: 0x8000},
+	{Name: "IFF_LOWER_UP", Value: 0x10000, Mask: 0x10000},
+	{Name: "IFF_DORMANT", Value: 0x20000, Mask: 0x20000},
+	{Name: "IFF_ECHO", Value: 0x40000, Mask: 0x40000},
 }}
 
-var zcall_ioctl__set_inode_flags = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt170, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
+var zstruct_ifreq_flags_get = structure{Name: "ifreq_flags_get", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_flags", Type: &zt173, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+	{Name: "pad", Type: &zt174, Off: [3]uint16{18, 18, 18}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
 
-var zcall_ioctl__clone = call{Name: "ioctl", Variant: "clone", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__blk_in_int_2 = call{Name: "ioctl", Variant: "blk_in_int", Args: []field{
+var zcall_ioctl__if_flags = call{Name: "ioctl", Variant: "if_flags", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt172, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt175, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_flags_set = structure{Name: "ifreq_flags_set", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_flags", Type: &zt173, Off: [3]uint16{16, 16, 16}},
+	{Name: "pad", Type: &zt174, Off: [3]uint16{18, 18, 18}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_set_flags = call{Name: "ioctl", Variant: "if_set_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt177, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_inode_flags_2 = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt170, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zset_xflags = set{Name: "xflags", Unknown: "FS_XFLAG_???", Vals: []val{
-	{Name: "FS_XFLAG_REALTIME", Value: 0x1, Mask: 0x1},
-	{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Mask: 0x2},
-	{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Mask: 0x8},
-	{Name: "FS_XFLAG_APPEND", Value: 0x10, Mask: 0x10},
-	{Name: "FS_XFLAG_SYNC", Value: 0x20, Mask: 0x20},
-	{Name: "FS_XFLAG_NOATIME", Value: 0x40, Mask: 0x40},
-	{Name: "FS_XFLAG_NODUMP", Value: 0x80, Mask: 0x80},
-	{Name: "FS_XFLAG_RTINHERIT", Value: 0x100, Mask: 0x100},
-	{Name: "FS_XFLAG_PROJINHERIT", Value: 0x200, Mask: 0x200},
-	{Name: "FS_XFLAG_NOSYMLINKS", Value: 0x400, Mask: 0x400},
-	{Name: "FS_XFLAG_EXTSIZE", Value: 0x800, Mask: 0x800},
-	{Name: "FS_XFLAG_EXTSZINHERIT", Value: 0x1000, Mask: 0x1000},
-	{Name: "FS_XFLAG_NODEFRAG", Value: 0x2000, Mask: 0x2000},
-	{Name: "FS_XFLAG_FILESTREAM", Value: 0x4000, Mask: 0x4000},
-	{Name: "FS_XFLAG_DAX", Value: 0x8000, Mask: 0x8000},
-	{Name: "FS_XFLAG_COWEXTSIZE", Value: 0x10000, Mask: 0x10000},
-	{Name: "FS_XFLAG_HASATTR", Value: 0x80000000, Mask: 0x80000000},
-}}
-
-var zstruct_fsxattr_in = structure{Name: "fsxattr_in", Size: [3]uint16{28, 28, 28}, Fields: []field{
-	{Name: "fsx_xflags", Type: &zt175, Off: [3]uint16{0, 0, 0}},
-	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "fsx_nextents", Type: &zt11, Attr: 4, Off: [3]uint16{8, 8, 8}},
-	{Name: "fsx_projid", Type: &zt176, Off: [3]uint16{12, 12, 12}},
-	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "pad0", Type: &zt177, Off: [3]uint16{20, 20, 20}},
-}}
-
-var zcall_ioctl__set_xflags = call{Name: "ioctl", Variant: "set_xflags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt174, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt178, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zstruct_file_clone_range = structure{Name: "file_clone_range", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "src_fd", Type: &zt180, Off: [3]uint16{0, 0, 0}},
-	{Name: "src_offset", Type: &zt9, Off: [3]uint16{8, 8, 8}},
-	{Name: "src_length", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "dest_offset", Type: &zt9, Off: [3]uint16{24, 24, 24}},
-}}
-
-var zcall_ioctl__clone_range = call{Name: "ioctl", Variant: "clone_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt181, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zstruct_termios2 = structure{Name: "termios2", Size: [3]uint16{44, 44, 44}, Fields: []field{
-	{Name: "c_iflag", Type: &zt100, Off: [3]uint16{0, 0, 0}},
-	{Name: "c_oflag", Type: &zt101, Off: [3]uint16{4, 4, 4}},
-	{Name: "c_cflag", Type: &zt102, Off: [3]uint16{8, 8, 8}},
-	{Name: "c_lflag", Type: &zt103, Off: [3]uint16{12, 12, 12}},
-	{Name: "c_line", Type: &zt104, Attr: 1, Off: [3]uint16{16, 16, 16}},
-	{Name: "c_cc", Type: &zt106, Attr: 1, Off: [3]uint16{17, 17, 17}},
-	{Name: "c_ispeed", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "c_ospeed", Type: &zt11, Attr: 1, Off: [3]uint16{40, 40, 40}},
-}}
-
-var zcall_ioctl__set_termios2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt182, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_termios2_2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt184, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_termios2_3 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_label = call{Name: "ioctl", Variant: "set_label", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt186, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt187, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__out_int_5 = call{Name: "ioctl", Variant: "out_int", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt188, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__out_int_6 = call{Name: "ioctl", Variant: "out_int", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__get_inode_flags = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt190, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt191, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__blk_out_int_4 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt192, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__blk_out_uint64 = call{Name: "ioctl", Variant: "blk_out_uint64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt194, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__get_inode_flags_2 = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt191, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zstruct_fsxattr = structure{Name: "fsxattr", Size: [3]uint16{28, 28, 28}, Fields: []field{
-	{Name: "fsx_xflags", Type: &zt175, Off: [3]uint16{0, 0, 0}},
-	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "fsx_nextents", Type: &zt11, Off: [3]uint16{8, 8, 8}},
-	{Name: "fsx_projid", Type: &zt176, Off: [3]uint16{12, 12, 12}},
-	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "pad0", Type: &zt177, Off: [3]uint16{20, 20, 20}},
-}}
-
-var zcall_ioctl__get_xflags = call{Name: "ioctl", Variant: "get_xflags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt196, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt197, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__get_termios2 = call{Name: "ioctl", Variant: "get_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt198, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt199, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__get_label = call{Name: "ioctl", Variant: "get_label", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt200, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt201, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__none_18 = call{Name: "ioctl", Variant: "none", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt202, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__none_19 = call{Name: "ioctl", Variant: "none", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt203, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zstruct_fstrim_range = structure{Name: "fstrim_range", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "start", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "len", Type: &zt9, Off: [3]uint16{8, 8, 8}},
-	{Name: "minlen", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-}}
-
-var zcall_ioctl__trim = call{Name: "ioctl", Variant: "trim", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt204, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt205, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt41, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
-	&zcall_ioctl__blk_in_int,
-	&zcall_ioctl__blk_out_int,
-	&zcall_ioctl__none,
-	&zcall_ioctl__blk_out_ulong,
-	&zcall_ioctl__none_2,
-	&zcall_ioctl__blk_ulong,
-	&zcall_ioctl__blk_out_long,
-	&zcall_ioctl__blk_ulong_2,
-	&zcall_ioctl__blk_out_long_2,
-	&zcall_ioctl__blk_out_uint16,
-	&zcall_ioctl__blk_out_int_2,
-	&zcall_ioctl__BLKPG,
-	&zcall_ioctl__none_3,
-	&zcall_ioctl__none_4,
-	&zcall_ioctl__none_5,
-	&zcall_ioctl__blk_range,
-	&zcall_ioctl__blk_out_uint,
-	&zcall_ioctl__blk_out_uint_2,
-	&zcall_ioctl__blk_out_int_3,
-	&zcall_ioctl__blk_out_uint_3,
-	&zcall_ioctl__blk_out_uint_4,
-	&zcall_ioctl__blk_range_2,
-	&zcall_ioctl__blk_out_uint16_2,
-	&zcall_ioctl__blk_range_3,
-	&zcall_ioctl__loop_fd,
-	&zcall_ioctl__none_6,
-	&zcall_ioctl__loop_set,
-	&zcall_ioctl__loop_get,
-	&zcall_ioctl__loop_fd_2,
-	&zcall_ioctl__none_7,
-	&zcall_ioctl__loop_ulong,
-	&zcall_ioctl__loop_ulong_2,
-	&zcall_ioctl__loop_configure,
-	&zcall_ioctl__loop_int,
-	&zcall_ioctl__loop_int_2,
-	&zcall_ioctl__none_8,
-	&zcall_ioctl__get_termios,
-	&zcall_ioctl__set_termios,
-	&zcall_ioctl__set_termios_2,
-	&zcall_ioctl__set_termios_3,
-	&zcall_ioctl__get_termio,
-	&zcall_ioctl__set_termio,
-	&zcall_ioctl__set_termio_2,
-	&zcall_ioctl__set_termio_3,
-	&zcall_ioctl__int_arg,
-	&zcall_ioctl__TCXONC,
-	&zcall_ioctl__TCFLSH,
-	&zcall_ioctl__none_9,
-	&zcall_ioctl__none_10,
-	&zcall_ioctl__int_arg_2,
-	&zcall_ioctl__out_pid,
-	&zcall_ioctl__in_pid,
-	&zcall_ioctl__out_int,
-	&zcall_ioctl__TIOCSTI,
-	&zcall_ioctl__get_winsize,
-	&zcall_ioctl__set_winsize,
-	&zcall_ioctl__out_modem,
-	&zcall_ioctl__in_modem,
-	&zcall_ioctl__in_modem_2,
-	&zcall_ioctl__in_modem_3,
-	&zcall_ioctl__out_int_2,
-	&zcall_ioctl__in_int,
-	&zcall_ioctl__out_int_3,
-	&zcall_ioctl__none_11,
-	&zcall_ioctl__in_int_2,
-	&zcall_ioctl__in_int_3,
-	&zcall_ioctl__none_12,
-	&zcall_ioctl__in_int_4,
-	&zcall_ioctl__out_int_4,
-	&zcall_ioctl__int_arg_3,
-	&zcall_ioctl__none_13,
-	&zcall_ioctl__none_14,
-	&zcall_ioctl__out_pid_2,
-	&zcall_ioctl__none_15,
-	&zcall_ioctl__none_16,
-	&zcall_ioctl__none_17,
-	&zcall_ioctl__in_int_5,
-	&zcall_ioctl__get_termios_2,
-	&zcall_ioctl__set_termios_4,
-	&zcall_ioctl__in_int_6,
-	&zcall_ioctl__set_inode_flags,
-	&zcall_ioctl__clone,
-	&zcall_ioctl__blk_in_int_2,
-	&zcall_ioctl__set_inode_flags_2,
-	&zcall_ioctl__set_xflags,
-	&zcall_ioctl__clone_range,
-	&zcall_ioctl__set_termios2,
-	&zcall_ioctl__set_termios2_2,
-	&zcall_ioctl__set_termios2_3,
-	&zcall_ioctl__set_label,
-	&zcall_ioctl__out_int_5,
-	&zcall_ioctl__out_int_6,
-	&zcall_ioctl__get_inode_flags,
-	&zcall_ioctl__blk_out_int_4,
-	&zcall_ioctl__blk_out_uint64,
-	&zcall_ioctl__get_inode_flags_2,
-	&zcall_ioctl__get_xflags,
-	&zcall_ioctl__get_termios2,
-	&zcall_ioctl__get_label,
-	&zcall_ioctl__none_18,
-	&zcall_ioctl__none_19,
-	&zcall_ioctl__trim,
-}}
-
-var zcall_pread64 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
-}, Ret: &zt2, Class: 0x2, Defer: 1}
-
-var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt3, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
-}, Ret: &zt2, Class: 0x2, Defer: 4}
-
-var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt206, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
-var zcall_readv = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt208, Attr: 8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt2, Class: 0x2, Defer: 1}
-
-var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt209, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
-var zcall_writev = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt211, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt2, Class: 0x2, Defer: 3}
-
-var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
-	{Name: "F_OK", Value: 0x0, Mask: 0x0},
-	{Name: "R_OK", Value: 0x4, Mask: 0x4},
-	{Name: "W_OK", Value: 0x2, Mask: 0x2},
-	{Name: "X_OK", Value: 0x1, Mask: 0x1},
-}}
-
-var zcall_access = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt212, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x1, Defer: 2}
-
-var zcall_pipe = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Class: 0x2, Defer: 0}
-
-var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-}}
-
-var zcall_select = call{Name: "select", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt215, Attr: 16, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
-
-var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
-
-var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
-	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
-	{Name: "MREMAP_FIXED", Value: 0x2, Mask: 0x2},
-	{Name: "MREMAP_DONTUNMAP", Value: 0x4, Mask: 0x4},
-}}
-
-var zcall_mremap = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt216, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
-}, Ret: &zt25, Class: 0x4, Defer: 5}
-
-var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
-	{Name: "MS_SYNC", Value: 0x4, Mask: 0x4},
-	{Name: "MS_ASYNC", Value: 0x1, Mask: 0x1},
-	{Name: "MS_INVALIDATE", Value: 0x2, Mask: 0x2},
-}}
-
-var zcall_msync = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt217, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x4, Defer: 3}
-
-var zcall_mincore = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt219, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x4, Defer: 2}
-
-var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
-	{Name: "MADV_NORMAL", Value: 0x0, Mask: 0x0},
-	{Name: "MADV_RANDOM", Value: 0x1, Mask: 0x1},
-	{Name: "MADV_SEQUENTIAL", Value: 0x2, Mask: 0x2},
-	{Name: "MADV_WILLNEED", Value: 0x3, Mask: 0x3},
-	{Name: "MADV_DONTNEED", Value: 0x4, Mask: 0x4},
-	{Name: "MADV_FREE", Value: 0x8, Mask: 0x8},
-	{Name: "MADV_REMOVE", Value: 0x9, Mask: 0x9},
-	{Name: "MADV_DONTFORK", Value: 0xa, Mask: 0xa},
-	{Name: "MADV_DOFORK", Value: 0xb, Mask: 0xb},
-	{Name: "MADV_MERGEABLE", Value: 0xc, Mask: 0xc},
-	{Name: "MADV_UNMERGEABLE", Value: 0xd, Mask: 0xd},
-	{Name: "MADV_HUGEPAGE", Value: 0xe, Mask: 0xe},
-	{Name: "MADV_NOHUGEPAGE", Value: 0xf, Mask: 0xf},
-	{Name: "MADV_DONTDUMP", Value: 0x10, Mask: 0x10},
-	{Name: "MADV_DODUMP", Value: 0x11, Mask: 0x11},
-	{Name: "MADV_WIPEONFORK", Value: 0x12, Mask: 0x12},
-	{Name: "MADV_KEEPONFORK", Value: 0x13, Mask: 0x13},
-	{Name: "MADV_COLD", Value: 0x14, Mask: 0x14},
-	{Name: "MADV_PAGEOUT", Value: 0x15, Mask: 0x15},
-	{Name: "MADV_POPULATE_READ", Value: 0x16, Mask: 0x16},
-	{Name: "MADV_POPULATE_WRITE", Value: 0x17, Mask: 0x17},
-	{Name: "MADV_DONTNEED_LOCKED", Value: 0x18, Mask: 0x18},
-	{Name: "MADV_COLLAPSE", Value: 0x19, Mask: 0x19},
-	{Name: "MADV_HWPOISON", Value: 0x64, Mask: 0x64},
-	{Name: "MADV_SOFT_OFFLINE", Value: 0x65, Mask: 0x65},
-	{Name: "MADV_GUARD_INSTALL", Value: 0x66, Mask: 0x66},
-	{Name: "MADV_GUARD_REMOVE", Value: 0x67, Mask: 0x67},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
-
-var zcall_madvise = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt220, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x4, Defer: 3}
-
-var zset_ipc_keys = set{Name: "ipc_keys", Vals: []val{
-	{Name: "IPC_PRIVATE", Value: 0x0, Mask: 0x0},
-}}
-
-var zset_shm_get_flags = set{Name: "shm_get_flags", Unknown: "SHM_???", Vals: []val{
-	{Name: "IPC_CREAT", Value: 0x200, Mask: 0x200},
-	{Name: "IPC_EXCL", Value: 0x400, Mask: 0x400},
-	{Name: "SHM_HUGETLB", Value: 0x800, Mask: 0x800},
-	{Name: "SHM_NORESERVE", Value: 0x1000, Mask: 0x1000},
-	{Name: "SHM_HUGE_SHIFT", Value: 0x1a, Mask: 0xfc000000},
-	{Name: "", Value: 0x0, Mask: 0x1ff},
-}}
-
-var zcall_shmget = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt222, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 3}
-
-var zset_shm_at_flags = set{Name: "shm_at_flags", Unknown: "SHM_???", Vals: []val{
-	{Name: "SHM_RDONLY", Value: 0x1000, Mask: 0x1000},
-	{Name: "SHM_RND", Value: 0x2000, Mask: 0x2000},
-	{Name: "SHM_REMAP", Value: 0x4000, Mask: 0x4000},
-	{Name: "SHM_EXEC", Value: 0x8000, Mask: 0x8000},
-}}
-
-var zcall_shmat = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt223, Reg: 2, Reg32: 2},
-}, Ret: &zt25, Class: 0x24, Defer: 3}
-
-var zset_shm_cmds = set{Name: "shm_cmds", Unknown: "SHM_???", Vals: []val{
-	{Name: "IPC_64", Value: 0x100, Mask: 0x100},
-	{Name: "IPC_RMID", Value: 0x0, Mask: 0xfffffeff},
-	{Name: "IPC_SET", Value: 0x1, Mask: 0xfffffeff},
-	{Name: "IPC_STAT", Value: 0x2, Mask: 0xfffffeff},
-	{Name: "IPC_INFO", Value: 0x3, Mask: 0xfffffeff},
-	{Name: "SHM_LOCK", Value: 0xb, Mask: 0xfffffeff},
-	{Name: "SHM_UNLOCK", Value: 0xc, Mask: 0xfffffeff},
-	{Name: "SHM_STAT", Value: 0xd, Mask: 0xfffffeff},
-	{Name: "SHM_INFO", Value: 0xe, Mask: 0xfffffeff},
-	{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xfffffeff},
-}}
-
-var zstruct_ipc_perm_set = structure{Name: "ipc_perm_set", Size: [3]uint16{48, 36, 48}, Fields: []field{
-	{Name: "key", Type: &zt12, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt226, Off: [3]uint16{8, 8, 8}},
-	{Name: "cuid", Type: &zt12, Off: [3]uint16{12, 12, 12}},
-	{Name: "cgid", Type: &zt12, Off: [3]uint16{16, 16, 16}},
-	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
-	{Name: "pad1", Type: &zt227, Off: [3]uint16{22, 22, 22}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{32, 28, 32}},
-}}
-
-var zstruct_shmid_ds_set = structure{Name: "shmid_ds_set", Size: [3]uint16{112, 68, 112}, Fields: []field{
-	{Name: "shm_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt230, Attr: 4, Off: [3]uint16{48, 36, 48}},
-}}
-
-var zcall_shmctl__SET = call{Name: "shmctl", Variant: "SET", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt231, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 3}
-
-var zstruct_ipc_perm = structure{Name: "ipc_perm", Size: [3]uint16{48, 36, 48}, Show: []uint8{1, 2, 5, 0, 3, 4}, Fields: []field{
-	{Name: "key", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt226, Off: [3]uint16{8, 8, 8}},
-	{Name: "cuid", Type: &zt226, Off: [3]uint16{12, 12, 12}},
-	{Name: "cgid", Type: &zt226, Off: [3]uint16{16, 16, 16}},
-	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
-	{Name: "pad1", Type: &zt233, Off: [3]uint16{22, 22, 22}},
-	{Name: "seq", Type: &zt233, Off: [3]uint16{24, 24, 24}},
-	{Name: "pad2", Type: &zt233, Off: [3]uint16{26, 26, 26}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{32, 28, 32}},
-}}
-
-var zstruct_shmid_ds = structure{Name: "shmid_ds", Size: [3]uint16{112, 72, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
-	{Name: "shm_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
-	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
-	{Name: "shm_atime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
-	{Name: "shm_dtime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
-	{Name: "shm_ctime", Type: &zt23, Off: [3]uint16{72, 48, 72}},
-	{Name: "shm_cpid", Type: &zt235, Off: [3]uint16{80, 52, 80}},
-	{Name: "shm_lpid", Type: &zt235, Off: [3]uint16{84, 56, 84}},
-	{Name: "shm_nattch", Type: &zt26, Off: [3]uint16{88, 60, 88}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{96, 64, 96}},
-}}
-
-var zcall_shmctl__STAT = call{Name: "shmctl", Variant: "STAT", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt236, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zstruct_shmid_ds_i386 = structure{Name: "shmid_ds_i386", Size: [3]uint16{112, 84, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
-	{Name: "shm_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
-	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
-	{Name: "shm_atime", Type: &zt13, Off: [3]uint16{56, 40, 56}},
-	{Name: "shm_dtime", Type: &zt13, Off: [3]uint16{64, 48, 64}},
-	{Name: "shm_ctime", Type: &zt13, Off: [3]uint16{72, 56, 72}},
-	{Name: "shm_cpid", Type: &zt235, Off: [3]uint16{80, 64, 80}},
-	{Name: "shm_lpid", Type: &zt235, Off: [3]uint16{84, 68, 84}},
-	{Name: "shm_nattch", Type: &zt26, Off: [3]uint16{88, 72, 88}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{96, 76, 96}},
-}}
-
-var zcall_shmctl__STAT_2 = call{Name: "shmctl", Variant: "STAT", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zstruct_shminfo = structure{Name: "shminfo", Size: [3]uint16{72, 36, 72}, Fields: []field{
-	{Name: "shmmax", Type: &zt26, Off: [3]uint16{0, 0, 0}},
-	{Name: "shmmin", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "shmmni", Type: &zt26, Off: [3]uint16{16, 8, 16}},
-	{Name: "shmseg", Type: &zt26, Off: [3]uint16{24, 12, 24}},
-	{Name: "shmall", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "unused", Type: &zt239, Attr: 4, Off: [3]uint16{40, 20, 40}},
-}}
-
-var zcall_shmctl__IPC_INFO = call{Name: "shmctl", Variant: "IPC_INFO", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt240, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zcall_shmctl__STAT_3 = call{Name: "shmctl", Variant: "STAT", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt241, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt236, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zcall_shmctl__STAT_4 = call{Name: "shmctl", Variant: "STAT", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt241, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zstruct_shm_info = structure{Name: "shm_info", Size: [3]uint16{48, 24, 48}, Fields: []field{
-	{Name: "used_ids", Type: &zt7, Off: [3]uint16{0, 0, 0}},
-	{Name: "shm_tot", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "shm_rss", Type: &zt26, Off: [3]uint16{16, 8, 16}},
-	{Name: "shm_swp", Type: &zt26, Off: [3]uint16{24, 12, 24}},
-	{Name: "swap_attempts", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "swap_successes", Type: &zt26, Off: [3]uint16{40, 20, 40}},
-}}
-
-var zcall_shmctl__SHM_INFO = call{Name: "shmctl", Variant: "SHM_INFO", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt242, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt243, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zcall_shmctl__STAT_5 = call{Name: "shmctl", Variant: "STAT", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt244, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt236, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zcall_shmctl__STAT_6 = call{Name: "shmctl", Variant: "STAT", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt244, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zcall_shmctl = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt224, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
-	&zcall_shmctl__SET,
-	&zcall_shmctl__STAT,
-	&zcall_shmctl__STAT_2,
-	&zcall_shmctl__IPC_INFO,
-	&zcall_shmctl__STAT_3,
-	&zcall_shmctl__STAT_4,
-	&zcall_shmctl__SHM_INFO,
-	&zcall_shmctl__STAT_5,
-	&zcall_shmctl__STAT_6,
-}}
-
-var zcall_dup = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt0, Class: 0x2, Defer: 1}
-
-var zcall_dup2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-}, Ret: &zt0, Class: 0x2, Defer: 2}
-
-var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt7, Class: 0x10, Defer: 0}
-
-var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-}}
-
-var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt245, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt246, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
-}, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
-	{Name: "ITIMER_REAL", Value: 0x0, Mask: 0x0},
-	{Name: "ITIMER_VIRTUAL", Value: 0x1, Mask: 0x1},
-	{Name: "ITIMER_PROF", Value: 0x2, Mask: 0x2},
-}}
-
-var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt248, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt248, Off: [3]uint16{16, 8, 16}},
-}}
-
-var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt247, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt249, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_alarm = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt11, Class: 0x0, Defer: 1}
-
-var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt247, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt250, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt249, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x0, Defer: 2}
-
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
-
-var zcall_sendfile = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt251, Attr: 128, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zset_sock_families = set{Name: "sock_families", Unknown: "AF_???", Vals: []val{
 	{Name: "AF_UNSPEC", Value: 0x0, Mask: 0x0},
@@ -8099,78 +7670,31 @@ var zset_sock_families = set{Name: "sock_families", Unknown: "AF_???", Vals: []v
 	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
-var zset_sock_types = set{Name: "sock_types", Unknown: "|SOCK_???", Vals: []val{
-	{Name: "SOCK_STREAM", Value: 0x1, Mask: 0xf},
-	{Name: "SOCK_DGRAM", Value: 0x2, Mask: 0xf},
-	{Name: "SOCK_RAW", Value: 0x3, Mask: 0xf},
-	{Name: "SOCK_RDM", Value: 0x4, Mask: 0xf},
-	{Name: "SOCK_SEQPACKET", Value: 0x5, Mask: 0xf},
-	{Name: "SOCK_DCCP", Value: 0x6, Mask: 0xf},
-	{Name: "SOCK_PACKET", Value: 0xa, Mask: 0xf},
-	{Name: "SOCK_CLOEXEC", Value: 0x80000, Mask: 0x80000},
-	{Name: "SOCK_NONBLOCK", Value: 0x800, Mask: 0x800},
+var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
+	{Name: "sun_path", Type: &zt180, Off: [3]uint16{0, 0, 0}},
 }}
 
-var zset_proto_inet = set{Name: "proto_inet", Unknown: "IPPROTO_???", Vals: []val{
-	{Name: "IPPROTO_IP", Value: 0x0, Mask: 0x0},
-	{Name: "IPPROTO_ICMP", Value: 0x1, Mask: 0x1},
-	{Name: "IPPROTO_IGMP", Value: 0x2, Mask: 0x2},
-	{Name: "IPPROTO_IPIP", Value: 0x4, Mask: 0x4},
-	{Name: "IPPROTO_TCP", Value: 0x6, Mask: 0x6},
-	{Name: "IPPROTO_EGP", Value: 0x8, Mask: 0x8},
-	{Name: "IPPROTO_PUP", Value: 0xc, Mask: 0xc},
-	{Name: "IPPROTO_UDP", Value: 0x11, Mask: 0x11},
-	{Name: "IPPROTO_IDP", Value: 0x16, Mask: 0x16},
-	{Name: "IPPROTO_TP", Value: 0x1d, Mask: 0x1d},
-	{Name: "IPPROTO_DCCP", Value: 0x21, Mask: 0x21},
-	{Name: "IPPROTO_IPV6", Value: 0x29, Mask: 0x29},
-	{Name: "IPPROTO_ROUTING", Value: 0x2b, Mask: 0x2b},
-	{Name: "IPPROTO_FRAGMENT", Value: 0x2c, Mask: 0x2c},
-	{Name: "IPPROTO_RSVP", Value: 0x2e, Mask: 0x2e},
-	{Name: "IPPROTO_GRE", Value: 0x2f, Mask: 0x2f},
-	{Name: "IPPROTO_ESP", Value: 0x32, Mask: 0x32},
-	{Name: "IPPROTO_AH", Value: 0x33, Mask: 0x33},
-	{Name: "IPPROTO_ICMPV6", Value: 0x3a, Mask: 0x3a},
-	{Name: "IPPROTO_NONE", Value: 0x3b, Mask: 0x3b},
-	{Name: "IPPROTO_DSTOPTS", Value: 0x3c, Mask: 0x3c},
-	{Name: "IPPROTO_MTP", Value: 0x5c, Mask: 0x5c},
-	{Name: "IPPROTO_BEETPH", Value: 0x5e, Mask: 0x5e},
-	{Name: "IPPROTO_ENCAP", Value: 0x62, Mask: 0x62},
-	{Name: "IPPROTO_PIM", Value: 0x67, Mask: 0x67},
-	{Name: "IPPROTO_COMP", Value: 0x6c, Mask: 0x6c},
-	{Name: "IPPROTO_L2TP", Value: 0x73, Mask: 0x73},
-	{Name: "IPPROTO_SCTP", Value: 0x84, Mask: 0x84},
-	{Name: "IPPROTO_MH", Value: 0x87, Mask: 0x87},
-	{Name: "IPPROTO_UDPLITE", Value: 0x88, Mask: 0x88},
-	{Name: "IPPROTO_MPLS", Value: 0x89, Mask: 0x89},
-	{Name: "IPPROTO_ETHERNET", Value: 0x8f, Mask: 0x8f},
-	{Name: "IPPROTO_RAW", Value: 0xff, Mask: 0xff},
-	{Name: "IPPROTO_MPTCP", Value: 0x106, Mask: 0x106},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
+var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
+	{Name: "sin_port", Type: &zt182, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt183, Off: [3]uint16{2, 2, 2}},
+}}
 
-var zset_proto_netlink = set{Name: "proto_netlink", Unknown: "NETLINK_???", Vals: []val{
-	{Name: "NETLINK_ROUTE", Value: 0x0, Mask: 0x0},
-	{Name: "NETLINK_UNUSED", Value: 0x1, Mask: 0x1},
-	{Name: "NETLINK_USERSOCK", Value: 0x2, Mask: 0x2},
-	{Name: "NETLINK_FIREWALL", Value: 0x3, Mask: 0x3},
-	{Name: "NETLINK_SOCK_DIAG", Value: 0x4, Mask: 0x4},
-	{Name: "NETLINK_NFLOG", Value: 0x5, Mask: 0x5},
-	{Name: "NETLINK_XFRM", Value: 0x6, Mask: 0x6},
-	{Name: "NETLINK_SELINUX", Value: 0x7, Mask: 0x7},
-	{Name: "NETLINK_ISCSI", Value: 0x8, Mask: 0x8},
-	{Name: "NETLINK_AUDIT", Value: 0x9, Mask: 0x9},
-	{Name: "NETLINK_FIB_LOOKUP", Value: 0xa, Mask: 0xa},
-	{Name: "NETLINK_CONNECTOR", Value: 0xb, Mask: 0xb},
-	{Name: "NETLINK_NETFILTER", Value: 0xc, Mask: 0xc},
-	{Name: "NETLINK_IP6_FW", Value: 0xd, Mask: 0xd},
-	{Name: "NETLINK_DNRTMSG", Value: 0xe, Mask: 0xe},
-	{Name: "NETLINK_KOBJECT_UEVENT", Value: 0xf, Mask: 0xf},
-	{Name: "NETLINK_GENERIC", Value: 0x10, Mask: 0x10},
-	{Name: "NETLINK_SCSITRANSPORT", Value: 0x12, Mask: 0x12},
-	{Name: "NETLINK_ECRYPTFS", Value: 0x13, Mask: 0x13},
-	{Name: "NETLINK_RDMA", Value: 0x14, Mask: 0x14},
-	{Name: "NETLINK_CRYPTO", Value: 0x15, Mask: 0x15},
-	{Name: "NETLINK_SMC", Value: 0x16, Mask: 0x16},
+var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt187},
+	{Vals: []uint64{0x0}, Type: &zt11},
+}}
+
+var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
+	{Name: "sin6_port", Type: &zt182, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt185, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt186, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt188, Off: [3]uint16{22, 22, 22}},
+}}
+
+var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "nl_pad", Type: &zt190, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pid", Type: &zt11, Off: [3]uint16{2, 2, 2}},
+	{Name: "nl_groups", Type: &zt191, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_ethernet_protocols = set{Name: "ethernet_protocols", Unknown: "ETH_P_???", Vals: []val{
@@ -8275,131 +7799,6 @@ var zset_ethernet_protocols = set{Name: "ethernet_protocols", Unknown: "ETH_P_??
 	{Name: "ETH_P_AF_IUCV", Value: 0xfbfb, Mask: 0xfbfb},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98}}
 
-var zset_proto_irda = set{Name: "proto_irda", Unknown: "IRDAPROTO_???", Vals: []val{
-	{Name: "CAN_RAW", Value: 0x1, Mask: 0x1},
-	{Name: "CAN_BCM", Value: 0x2, Mask: 0x2},
-	{Name: "CAN_TP16", Value: 0x3, Mask: 0x3},
-	{Name: "CAN_TP20", Value: 0x4, Mask: 0x4},
-	{Name: "CAN_MCNET", Value: 0x5, Mask: 0x5},
-	{Name: "CAN_ISOTP", Value: 0x6, Mask: 0x6},
-	{Name: "CAN_J1939", Value: 0x7, Mask: 0x7},
-}}
-
-var zset_proto_can = set{Name: "proto_can", Unknown: "CAN_???", Vals: []val{
-	{Name: "CAN_RAW", Value: 0x1, Mask: 0x1},
-	{Name: "CAN_BCM", Value: 0x2, Mask: 0x2},
-	{Name: "CAN_TP16", Value: 0x3, Mask: 0x3},
-	{Name: "CAN_TP20", Value: 0x4, Mask: 0x4},
-	{Name: "CAN_MCNET", Value: 0x5, Mask: 0x5},
-	{Name: "CAN_ISOTP", Value: 0x6, Mask: 0x6},
-	{Name: "CAN_J1939", Value: 0x7, Mask: 0x7},
-}}
-
-var zset_proto_bluetooth = set{Name: "proto_bluetooth", Unknown: "BTPROTO_???", Vals: []val{
-	{Name: "BTPROTO_L2CAP", Value: 0x0, Mask: 0x0},
-	{Name: "BTPROTO_HCI", Value: 0x1, Mask: 0x1},
-	{Name: "BTPROTO_SCO", Value: 0x2, Mask: 0x2},
-	{Name: "BTPROTO_RFCOMM", Value: 0x3, Mask: 0x3},
-	{Name: "BTPROTO_BNEP", Value: 0x4, Mask: 0x4},
-	{Name: "BTPROTO_CMTP", Value: 0x5, Mask: 0x5},
-	{Name: "BTPROTO_HIDP", Value: 0x6, Mask: 0x6},
-	{Name: "BTPROTO_AVDTP", Value: 0x7, Mask: 0x7},
-}}
-
-var zset_proto_isdn = set{Name: "proto_isdn", Unknown: "ISDN_P_???", Vals: []val{
-	{Name: "ISDN_P_BASE", Value: 0x0, Mask: 0x0},
-	{Name: "ISDN_P_TE_S0", Value: 0x1, Mask: 0x1},
-	{Name: "ISDN_P_NT_S0", Value: 0x2, Mask: 0x2},
-	{Name: "ISDN_P_TE_E1", Value: 0x3, Mask: 0x3},
-	{Name: "ISDN_P_NT_E1", Value: 0x4, Mask: 0x4},
-	{Name: "ISDN_P_LAPD_TE", Value: 0x10, Mask: 0x10},
-	{Name: "ISDN_P_LAPD_NT", Value: 0x11, Mask: 0x11},
-	{Name: "ISDN_P_B_RAW", Value: 0x21, Mask: 0x21},
-	{Name: "ISDN_P_B_HDLC", Value: 0x22, Mask: 0x22},
-	{Name: "ISDN_P_B_X75SLP", Value: 0x23, Mask: 0x23},
-	{Name: "ISDN_P_B_L2DTMF", Value: 0x24, Mask: 0x24},
-	{Name: "ISDN_P_B_L2DSP", Value: 0x25, Mask: 0x25},
-	{Name: "ISDN_P_B_L2DSPHDLC", Value: 0x26, Mask: 0x26},
-}}
-
-var zset_proto_phonet = set{Name: "proto_phonet", Unknown: "PN_PROTO_???", Vals: []val{
-	{Name: "PN_PROTO_TRANSPORT", Value: 0x0, Mask: 0x0},
-	{Name: "PN_PROTO_PHONET", Value: 0x1, Mask: 0x1},
-	{Name: "PN_PROTO_PIPE", Value: 0x2, Mask: 0x2},
-}}
-
-var zset_proto_caif = set{Name: "proto_caif", Unknown: "CAIFPROTO_???", Vals: []val{
-	{Name: "CAIFPROTO_AT", Value: 0x0, Mask: 0x0},
-	{Name: "CAIFPROTO_DATAGRAM", Value: 0x1, Mask: 0x1},
-	{Name: "CAIFPROTO_DATAGRAM_LOOP", Value: 0x2, Mask: 0x2},
-	{Name: "CAIFPROTO_UTIL", Value: 0x3, Mask: 0x3},
-	{Name: "CAIFPROTO_RFM", Value: 0x4, Mask: 0x4},
-	{Name: "CAIFPROTO_DEBUG", Value: 0x5, Mask: 0x5},
-}}
-
-var zset_proto_nfc = set{Name: "proto_nfc", Unknown: "NFC_SOCKPROTO_???", Vals: []val{
-	{Name: "NFC_SOCKPROTO_RAW", Value: 0x0, Mask: 0x0},
-	{Name: "NFC_SOCKPROTO_LLCP", Value: 0x1, Mask: 0x1},
-}}
-
-var zset_proto_kcm = set{Name: "proto_kcm", Unknown: "KCMPROTO_???", Vals: []val{
-	{Name: "KCMPROTO_CONNECTED", Value: 0x0, Mask: 0x0},
-}}
-
-var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val{
-	{Name: "SMCPROTO_SMC", Value: 0x0, Mask: 0x0},
-	{Name: "SMCPROTO_SMC6", Value: 0x1, Mask: 0x1},
-}}
-
-var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
-	{Vals: []uint64{0x2, 0xa}, Type: &zt254},
-	{Vals: []uint64{0x10}, Type: &zt255},
-	{Vals: []uint64{0x11}, Type: &zt256},
-	{Vals: []uint64{0x17}, Type: &zt257},
-	{Vals: []uint64{0x1d}, Type: &zt258},
-	{Vals: []uint64{0x1f}, Type: &zt259},
-	{Vals: []uint64{0x21}, Type: &zt252},
-	{Vals: []uint64{0x22}, Type: &zt260},
-	{Vals: []uint64{0x23}, Type: &zt261},
-	{Vals: []uint64{0x25}, Type: &zt262},
-	{Vals: []uint64{0x27}, Type: &zt263},
-	{Vals: []uint64{0x29}, Type: &zt264},
-	{Vals: []uint64{0x2b}, Type: &zt265},
-}, Else: &zt11}
-
-var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt252, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt253, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt266, Reg: 2, Reg32: 2},
-}, Ret: &zt0, Class: 0x40, Defer: 3}
-
-var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sun_path", Type: &zt268, Off: [3]uint16{0, 0, 0}},
-}}
-
-var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
-	{Name: "sin_port", Type: &zt270, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin_addr", Type: &zt271, Off: [3]uint16{2, 2, 2}},
-}}
-
-var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt275},
-	{Vals: []uint64{0x0}, Type: &zt11},
-}}
-
-var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
-	{Name: "sin6_port", Type: &zt270, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin6_flowinfo", Type: &zt273, Off: [3]uint16{2, 2, 2}},
-	{Name: "sin6_addr", Type: &zt274, Off: [3]uint16{6, 6, 6}},
-	{Name: "sin6_scope_id", Type: &zt276, Off: [3]uint16{22, 22, 22}},
-}}
-
-var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "nl_pad", Type: &zt278, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "nl_pid", Type: &zt11, Off: [3]uint16{2, 2, 2}},
-	{Name: "nl_groups", Type: &zt279, Off: [3]uint16{6, 6, 6}},
-}}
-
 var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
 	{Name: "ARPHRD_NETROM", Value: 0x0, Mask: 0x0},
 	{Name: "ARPHRD_ETHER", Value: 0x1, Mask: 0x1},
@@ -8482,12 +7881,12 @@ var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: [
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt281, Off: [3]uint16{0, 0, 0}},
-	{Name: "sll_ifindex", Type: &zt275, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt282, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt283, Off: [3]uint16{8, 8, 8}},
-	{Name: "sll_halen", Type: &zt218, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt284, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_protocol", Type: &zt193, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt187, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt194, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt195, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt196, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt197, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
@@ -8502,25 +7901,25 @@ var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
 }}
 
 var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Show: []uint8{0, 2, 1, 3, 4}, Fields: []field{
-	{Name: "svm_reserved1", Type: &zt278, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt286, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt287, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_reserved1", Type: &zt190, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt199, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt200, Off: [3]uint16{6, 6, 6}},
 	{Name: "svm_flags", Type: &zt105, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt288, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_zero", Type: &zt201, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sipx_port", Type: &zt270, Off: [3]uint16{0, 0, 0}},
-	{Name: "sipx_network", Type: &zt273, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt290, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_port", Type: &zt182, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt185, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt203, Off: [3]uint16{6, 6, 6}},
 	{Name: "sipx_type", Type: &zt105, Off: [3]uint16{12, 12, 12}},
 	{Name: "sipx_zero", Type: &zt105, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
 
 var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt233, Off: [3]uint16{0, 0, 0}},
-	{Name: "sq_node", Type: &zt176, Off: [3]uint16{2, 2, 2}},
-	{Name: "sq_port", Type: &zt176, Off: [3]uint16{6, 6, 6}},
+	{Name: "pad", Type: &zt174, Off: [3]uint16{0, 0, 0}},
+	{Name: "sq_node", Type: &zt205, Off: [3]uint16{2, 2, 2}},
+	{Name: "sq_port", Type: &zt205, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Vals: []val{
@@ -8534,10 +7933,10 @@ var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Va
 }}
 
 var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt233, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt174, Off: [3]uint16{0, 0, 0}},
 	{Name: "dev_idx", Type: &zt11, Off: [3]uint16{2, 2, 2}},
-	{Name: "target_idx", Type: &zt176, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt293, Off: [3]uint16{10, 10, 10}},
+	{Name: "target_idx", Type: &zt205, Off: [3]uint16{6, 6, 6}},
+	{Name: "nfc_protocol", Type: &zt207, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
@@ -8549,49 +7948,1880 @@ var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???"
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt295, Off: [3]uint16{0, 0, 0}},
-	{Name: "sxdp_ifindex", Type: &zt275, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_flags", Type: &zt209, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt187, Off: [3]uint16{2, 2, 2}},
 	{Name: "sxdp_queue_id", Type: &zt11, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt297, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt211, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt269, Min: 1, Only: false},
-	{Vals: []uint64{0x2}, Type: &zt272, Min: 14, Only: false},
-	{Vals: []uint64{0xa}, Type: &zt277, Min: 22, Only: false},
-	{Vals: []uint64{0x10}, Type: &zt280, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt285, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt289, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt291, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt292, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt294, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt296, Min: 14, Only: false},
-}, Else: &zt298}
+	{Vals: []uint64{0x1}, Type: &zt181, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt184, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt189, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt192, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt198, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt202, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt204, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt206, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt208, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt210, Min: 14, Only: false},
+}, Else: &zt212}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
-	{Name: "sa_family", Type: &zt267, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt299, Attr: 256, Off: [3]uint16{2, 2, 2}},
+	{Name: "sa_family", Type: &zt179, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt213, Attr: 256, Off: [3]uint16{2, 2, 2}},
 }}
+
+var zstruct_ifreq_addr_get = structure{Name: "ifreq_addr_get", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_addr", Type: &zt214, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_addr = call{Name: "ioctl", Variant: "if_addr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt178, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt215, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_addr_set = structure{Name: "ifreq_addr_set", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_addr", Type: &zt214, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_set_addr = call{Name: "ioctl", Variant: "if_set_addr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt216, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt217, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_dstaddr_get = structure{Name: "ifreq_dstaddr_get", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_dstaddr", Type: &zt214, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_dstaddr = call{Name: "ioctl", Variant: "if_dstaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt218, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt219, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_dstaddr_set = structure{Name: "ifreq_dstaddr_set", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_dstaddr", Type: &zt214, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_set_dstaddr = call{Name: "ioctl", Variant: "if_set_dstaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt221, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_broadaddr_get = structure{Name: "ifreq_broadaddr_get", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_broadaddr", Type: &zt214, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_broadaddr = call{Name: "ioctl", Variant: "if_broadaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt222, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt223, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_broadaddr_set = structure{Name: "ifreq_broadaddr_set", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_broadaddr", Type: &zt214, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_set_broadaddr = call{Name: "ioctl", Variant: "if_set_broadaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt225, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_netmask_get = structure{Name: "ifreq_netmask_get", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_netmask", Type: &zt214, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_netmask = call{Name: "ioctl", Variant: "if_netmask", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt227, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_netmask_set = structure{Name: "ifreq_netmask_set", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_netmask", Type: &zt214, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_set_netmask = call{Name: "ioctl", Variant: "if_set_netmask", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt228, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt229, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_metric_get = structure{Name: "ifreq_metric_get", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_metric", Type: &zt7, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_metric = call{Name: "ioctl", Variant: "if_metric", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt230, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt231, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_metric_set = structure{Name: "ifreq_metric_set", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_metric", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_set_metric = call{Name: "ioctl", Variant: "if_set_metric", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt233, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_mtu_get = structure{Name: "ifreq_mtu_get", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_mtu", Type: &zt7, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_mtu = call{Name: "ioctl", Variant: "if_mtu", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt234, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt235, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_mtu_set = structure{Name: "ifreq_mtu_set", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_mtu", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_set_mtu = call{Name: "ioctl", Variant: "if_set_mtu", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt236, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt237, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_newname = structure{Name: "ifreq_newname", Size: [3]uint16{40, 36, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_newname", Type: &zt169, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt239, Attr: 4, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zcall_ioctl__if_set_name = call{Name: "ioctl", Variant: "if_set_name", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt240, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_sa_hardware = structure{Name: "sa_hardware", Size: [3]uint16{2, 2, 2}, Fields: []field{
+	{Name: "sa_family", Type: &zt194, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt242, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zstruct_ifreq_hwaddr_set = structure{Name: "ifreq_hwaddr_set", Size: [3]uint16{18, 18, 18}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_hwaddr", Type: &zt243, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_set_hwaddr = call{Name: "ioctl", Variant: "if_set_hwaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt244, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_hwaddr_get = structure{Name: "ifreq_hwaddr_get", Size: [3]uint16{18, 18, 18}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_hwaddr", Type: &zt243, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_hwaddr = call{Name: "ioctl", Variant: "if_hwaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt245, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt246, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_slave = structure{Name: "ifreq_slave", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_slave", Type: &zt169, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_slave = call{Name: "ioctl", Variant: "if_slave", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt247, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt248, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__if_set_hwaddr_2 = call{Name: "ioctl", Variant: "if_set_hwaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt249, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt244, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__if_set_hwaddr_3 = call{Name: "ioctl", Variant: "if_set_hwaddr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt250, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt244, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifreq_index = structure{Name: "ifreq_index", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_ifindex", Type: &zt7, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_index = call{Name: "ioctl", Variant: "if_index", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt251, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt252, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_qlen_get = structure{Name: "ifreq_qlen_get", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_qlen", Type: &zt7, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_qlen = call{Name: "ioctl", Variant: "if_qlen", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt254, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_ifreq_qlen_set = structure{Name: "ifreq_qlen_set", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_qlen", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "rest", Type: &zt170, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_ioctl__if_set_qlen = call{Name: "ioctl", Variant: "if_set_qlen", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt255, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt256, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_ifmap = structure{Name: "ifmap", Size: [3]uint16{24, 16, 24}, Fields: []field{
+	{Name: "mem_start", Type: &zt29, Off: [3]uint16{0, 0, 0}},
+	{Name: "mem_end", Type: &zt29, Off: [3]uint16{8, 4, 8}},
+	{Name: "base_addr", Type: &zt190, Off: [3]uint16{16, 8, 16}},
+	{Name: "irq", Type: &zt105, Off: [3]uint16{18, 10, 18}},
+	{Name: "dma", Type: &zt105, Off: [3]uint16{19, 11, 19}},
+	{Name: "port", Type: &zt105, Off: [3]uint16{20, 12, 20}},
+	{Name: "pad", Type: &zt258, Off: [3]uint16{21, 13, 21}},
+}}
+
+var zstruct_ifreq_map = structure{Name: "ifreq_map", Size: [3]uint16{40, 32, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifr_map", Type: &zt259, Attr: 16384, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__if_map = call{Name: "ioctl", Variant: "if_map", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt257, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt260, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_int_6 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt261, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_inode_flags = set{Name: "inode_flags", Unknown: "FS_???", Vals: []val{
+	{Name: "FS_SECRM_FL", Value: 0x1, Mask: 0x1},
+	{Name: "FS_UNRM_FL", Value: 0x2, Mask: 0x2},
+	{Name: "FS_COMPR_FL", Value: 0x4, Mask: 0x4},
+	{Name: "FS_SYNC_FL", Value: 0x8, Mask: 0x8},
+	{Name: "FS_IMMUTABLE_FL", Value: 0x10, Mask: 0x10},
+	{Name: "FS_APPEND_FL", Value: 0x20, Mask: 0x20},
+	{Name: "FS_NODUMP_FL", Value: 0x40, Mask: 0x40},
+	{Name: "FS_NOATIME_FL", Value: 0x80, Mask: 0x80},
+	{Name: "FS_DIRTY_FL", Value: 0x100, Mask: 0x100},
+	{Name: "FS_COMPRBLK_FL", Value: 0x200, Mask: 0x200},
+	{Name: "FS_NOCOMP_FL", Value: 0x400, Mask: 0x400},
+	{Name: "FS_ENCRYPT_FL", Value: 0x800, Mask: 0x800},
+	{Name: "FS_INDEX_FL", Value: 0x1000, Mask: 0x1000},
+	{Name: "FS_IMAGIC_FL", Value: 0x2000, Mask: 0x2000},
+	{Name: "FS_JOURNAL_DATA_FL", Value: 0x4000, Mask: 0x4000},
+	{Name: "FS_NOTAIL_FL", Value: 0x8000, Mask: 0x8000},
+	{Name: "FS_DIRSYNC_FL", Value: 0x10000, Mask: 0x10000},
+	{Name: "FS_TOPDIR_FL", Value: 0x20000, Mask: 0x20000},
+	{Name: "FS_HUGE_FILE_FL", Value: 0x40000, Mask: 0x40000},
+	{Name: "FS_EXTENT_FL", Value: 0x80000, Mask: 0x80000},
+	{Name: "FS_VERITY_FL", Value: 0x100000, Mask: 0x100000},
+	{Name: "FS_EA_INODE_FL", Value: 0x200000, Mask: 0x200000},
+	{Name: "FS_EOFBLOCKS_FL", Value: 0x400000, Mask: 0x400000},
+	{Name: "FS_NOCOW_FL", Value: 0x800000, Mask: 0x800000},
+	{Name: "FS_DAX_FL", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "FS_INLINE_DATA_FL", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "FS_PROJINHERIT_FL", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "FS_CASEFOLD_FL", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "FS_RESERVED_FL", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zcall_ioctl__set_inode_flags = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt262, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt263, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__clone = call{Name: "ioctl", Variant: "clone", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt264, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_in_int_2 = call{Name: "ioctl", Variant: "blk_in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt265, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_inode_flags_2 = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt266, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt263, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_xflags = set{Name: "xflags", Unknown: "FS_XFLAG_???", Vals: []val{
+	{Name: "FS_XFLAG_REALTIME", Value: 0x1, Mask: 0x1},
+	{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Mask: 0x2},
+	{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Mask: 0x8},
+	{Name: "FS_XFLAG_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "FS_XFLAG_SYNC", Value: 0x20, Mask: 0x20},
+	{Name: "FS_XFLAG_NOATIME", Value: 0x40, Mask: 0x40},
+	{Name: "FS_XFLAG_NODUMP", Value: 0x80, Mask: 0x80},
+	{Name: "FS_XFLAG_RTINHERIT", Value: 0x100, Mask: 0x100},
+	{Name: "FS_XFLAG_PROJINHERIT", Value: 0x200, Mask: 0x200},
+	{Name: "FS_XFLAG_NOSYMLINKS", Value: 0x400, Mask: 0x400},
+	{Name: "FS_XFLAG_EXTSIZE", Value: 0x800, Mask: 0x800},
+	{Name: "FS_XFLAG_EXTSZINHERIT", Value: 0x1000, Mask: 0x1000},
+	{Name: "FS_XFLAG_NODEFRAG", Value: 0x2000, Mask: 0x2000},
+	{Name: "FS_XFLAG_FILESTREAM", Value: 0x4000, Mask: 0x4000},
+	{Name: "FS_XFLAG_DAX", Value: 0x8000, Mask: 0x8000},
+	{Name: "FS_XFLAG_COWEXTSIZE", Value: 0x10000, Mask: 0x10000},
+	{Name: "FS_XFLAG_HASATTR", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zstruct_fsxattr_in = structure{Name: "fsxattr_in", Size: [3]uint16{28, 28, 28}, Fields: []field{
+	{Name: "fsx_xflags", Type: &zt268, Off: [3]uint16{0, 0, 0}},
+	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "fsx_nextents", Type: &zt11, Attr: 4, Off: [3]uint16{8, 8, 8}},
+	{Name: "fsx_projid", Type: &zt205, Off: [3]uint16{12, 12, 12}},
+	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "pad0", Type: &zt269, Off: [3]uint16{20, 20, 20}},
+}}
+
+var zcall_ioctl__set_xflags = call{Name: "ioctl", Variant: "set_xflags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt267, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt270, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_file_clone_range = structure{Name: "file_clone_range", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "src_fd", Type: &zt272, Off: [3]uint16{0, 0, 0}},
+	{Name: "src_offset", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "src_length", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "dest_offset", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+}}
+
+var zcall_ioctl__clone_range = call{Name: "ioctl", Variant: "clone_range", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt271, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt273, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_termios2 = structure{Name: "termios2", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "c_iflag", Type: &zt100, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt101, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_cflag", Type: &zt102, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_lflag", Type: &zt103, Off: [3]uint16{12, 12, 12}},
+	{Name: "c_line", Type: &zt104, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "c_cc", Type: &zt106, Attr: 1, Off: [3]uint16{17, 17, 17}},
+	{Name: "c_ispeed", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
+	{Name: "c_ospeed", Type: &zt11, Attr: 1, Off: [3]uint16{40, 40, 40}},
+}}
+
+var zcall_ioctl__set_termios2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt274, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt275, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios2_2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt276, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt275, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios2_3 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt277, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt275, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_label = call{Name: "ioctl", Variant: "set_label", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt278, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt279, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int_5 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt280, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__out_int_6 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt281, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_inode_flags = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt282, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt283, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_int_4 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt284, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_uint64 = call{Name: "ioctl", Variant: "blk_out_uint64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt285, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt286, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_inode_flags_2 = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt287, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt283, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_fsxattr = structure{Name: "fsxattr", Size: [3]uint16{28, 28, 28}, Fields: []field{
+	{Name: "fsx_xflags", Type: &zt268, Off: [3]uint16{0, 0, 0}},
+	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "fsx_nextents", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "fsx_projid", Type: &zt205, Off: [3]uint16{12, 12, 12}},
+	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "pad0", Type: &zt269, Off: [3]uint16{20, 20, 20}},
+}}
+
+var zcall_ioctl__get_xflags = call{Name: "ioctl", Variant: "get_xflags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt288, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt289, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_termios2 = call{Name: "ioctl", Variant: "get_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt290, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt291, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_label = call{Name: "ioctl", Variant: "get_label", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt292, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt293, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_18 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt294, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_19 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt295, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_fstrim_range = structure{Name: "fstrim_range", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "start", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "minlen", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__trim = call{Name: "ioctl", Variant: "trim", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt296, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt297, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl = call{Name: "ioctl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_ioctl__blk_in_int,
+	&zcall_ioctl__blk_out_int,
+	&zcall_ioctl__none,
+	&zcall_ioctl__blk_out_ulong,
+	&zcall_ioctl__none_2,
+	&zcall_ioctl__blk_ulong,
+	&zcall_ioctl__blk_out_long,
+	&zcall_ioctl__blk_ulong_2,
+	&zcall_ioctl__blk_out_long_2,
+	&zcall_ioctl__blk_out_uint16,
+	&zcall_ioctl__blk_out_int_2,
+	&zcall_ioctl__BLKPG,
+	&zcall_ioctl__none_3,
+	&zcall_ioctl__none_4,
+	&zcall_ioctl__none_5,
+	&zcall_ioctl__blk_range,
+	&zcall_ioctl__blk_out_uint,
+	&zcall_ioctl__blk_out_uint_2,
+	&zcall_ioctl__blk_out_int_3,
+	&zcall_ioctl__blk_out_uint_3,
+	&zcall_ioctl__blk_out_uint_4,
+	&zcall_ioctl__blk_range_2,
+	&zcall_ioctl__blk_out_uint16_2,
+	&zcall_ioctl__blk_range_3,
+	&zcall_ioctl__loop_fd,
+	&zcall_ioctl__none_6,
+	&zcall_ioctl__loop_set,
+	&zcall_ioctl__loop_get,
+	&zcall_ioctl__loop_fd_2,
+	&zcall_ioctl__none_7,
+	&zcall_ioctl__loop_ulong,
+	&zcall_ioctl__loop_ulong_2,
+	&zcall_ioctl__loop_configure,
+	&zcall_ioctl__loop_int,
+	&zcall_ioctl__loop_int_2,
+	&zcall_ioctl__none_8,
+	&zcall_ioctl__get_termios,
+	&zcall_ioctl__set_termios,
+	&zcall_ioctl__set_termios_2,
+	&zcall_ioctl__set_termios_3,
+	&zcall_ioctl__get_termio,
+	&zcall_ioctl__set_termio,
+	&zcall_ioctl__set_termio_2,
+	&zcall_ioctl__set_termio_3,
+	&zcall_ioctl__int_arg,
+	&zcall_ioctl__TCXONC,
+	&zcall_ioctl__TCFLSH,
+	&zcall_ioctl__none_9,
+	&zcall_ioctl__none_10,
+	&zcall_ioctl__int_arg_2,
+	&zcall_ioctl__out_pid,
+	&zcall_ioctl__in_pid,
+	&zcall_ioctl__out_int,
+	&zcall_ioctl__TIOCSTI,
+	&zcall_ioctl__get_winsize,
+	&zcall_ioctl__set_winsize,
+	&zcall_ioctl__out_modem,
+	&zcall_ioctl__in_modem,
+	&zcall_ioctl__in_modem_2,
+	&zcall_ioctl__in_modem_3,
+	&zcall_ioctl__out_int_2,
+	&zcall_ioctl__in_int,
+	&zcall_ioctl__out_int_3,
+	&zcall_ioctl__none_11,
+	&zcall_ioctl__in_int_2,
+	&zcall_ioctl__in_int_3,
+	&zcall_ioctl__none_12,
+	&zcall_ioctl__in_int_4,
+	&zcall_ioctl__out_int_4,
+	&zcall_ioctl__int_arg_3,
+	&zcall_ioctl__none_13,
+	&zcall_ioctl__none_14,
+	&zcall_ioctl__out_pid_2,
+	&zcall_ioctl__none_15,
+	&zcall_ioctl__none_16,
+	&zcall_ioctl__none_17,
+	&zcall_ioctl__in_int_5,
+	&zcall_ioctl__get_termios_2,
+	&zcall_ioctl__set_termios_4,
+	&zcall_ioctl__if_by_index,
+	&zcall_ioctl__if_flags,
+	&zcall_ioctl__if_set_flags,
+	&zcall_ioctl__if_addr,
+	&zcall_ioctl__if_set_addr,
+	&zcall_ioctl__if_dstaddr,
+	&zcall_ioctl__if_set_dstaddr,
+	&zcall_ioctl__if_broadaddr,
+	&zcall_ioctl__if_set_broadaddr,
+	&zcall_ioctl__if_netmask,
+	&zcall_ioctl__if_set_netmask,
+	&zcall_ioctl__if_metric,
+	&zcall_ioctl__if_set_metric,
+	&zcall_ioctl__if_mtu,
+	&zcall_ioctl__if_set_mtu,
+	&zcall_ioctl__if_set_name,
+	&zcall_ioctl__if_set_hwaddr,
+	&zcall_ioctl__if_hwaddr,
+	&zcall_ioctl__if_slave,
+	&zcall_ioctl__if_set_hwaddr_2,
+	&zcall_ioctl__if_set_hwaddr_3,
+	&zcall_ioctl__if_index,
+	&zcall_ioctl__if_qlen,
+	&zcall_ioctl__if_set_qlen,
+	&zcall_ioctl__if_map,
+	&zcall_ioctl__in_int_6,
+	&zcall_ioctl__set_inode_flags,
+	&zcall_ioctl__clone,
+	&zcall_ioctl__blk_in_int_2,
+	&zcall_ioctl__set_inode_flags_2,
+	&zcall_ioctl__set_xflags,
+	&zcall_ioctl__clone_range,
+	&zcall_ioctl__set_termios2,
+	&zcall_ioctl__set_termios2_2,
+	&zcall_ioctl__set_termios2_3,
+	&zcall_ioctl__set_label,
+	&zcall_ioctl__out_int_5,
+	&zcall_ioctl__out_int_6,
+	&zcall_ioctl__get_inode_flags,
+	&zcall_ioctl__blk_out_int_4,
+	&zcall_ioctl__blk_out_uint64,
+	&zcall_ioctl__get_inode_flags_2,
+	&zcall_ioctl__get_xflags,
+	&zcall_ioctl__get_termios2,
+	&zcall_ioctl__get_label,
+	&zcall_ioctl__none_18,
+	&zcall_ioctl__none_19,
+	&zcall_ioctl__trim,
+}}
+
+var zcall_pread64 = call{Name: "pread64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt3, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
+
+var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt298, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_readv = call{Name: "readv", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt300, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_writev = call{Name: "writev", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt303, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 3}
+
+var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
+	{Name: "F_OK", Value: 0x0, Mask: 0x0},
+	{Name: "R_OK", Value: 0x4, Mask: 0x4},
+	{Name: "W_OK", Value: 0x2, Mask: 0x2},
+	{Name: "X_OK", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_access = call{Name: "access", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt304, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_pipe = call{Name: "pipe", Args: []field{
+	{Name: "fildes", Type: &zt305, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 0}
+
+var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zcall_select = call{Name: "select", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt307, Attr: 16, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
+
+var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
+
+var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
+	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
+	{Name: "MREMAP_FIXED", Value: 0x2, Mask: 0x2},
+	{Name: "MREMAP_DONTUNMAP", Value: 0x4, Mask: 0x4},
+}}
+
+var zcall_mremap = call{Name: "mremap", Args: []field{
+	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt308, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
+}, Ret: &zt25, Class: 0x4, Defer: 5}
+
+var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "MS_ASYNC", Value: 0x1, Mask: 0x1},
+	{Name: "MS_INVALIDATE", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_msync = call{Name: "msync", Args: []field{
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt309, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
+
+var zcall_mincore = call{Name: "mincore", Args: []field{
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt310, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 2}
+
+var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
+	{Name: "MADV_NORMAL", Value: 0x0, Mask: 0x0},
+	{Name: "MADV_RANDOM", Value: 0x1, Mask: 0x1},
+	{Name: "MADV_SEQUENTIAL", Value: 0x2, Mask: 0x2},
+	{Name: "MADV_WILLNEED", Value: 0x3, Mask: 0x3},
+	{Name: "MADV_DONTNEED", Value: 0x4, Mask: 0x4},
+	{Name: "MADV_FREE", Value: 0x8, Mask: 0x8},
+	{Name: "MADV_REMOVE", Value: 0x9, Mask: 0x9},
+	{Name: "MADV_DONTFORK", Value: 0xa, Mask: 0xa},
+	{Name: "MADV_DOFORK", Value: 0xb, Mask: 0xb},
+	{Name: "MADV_MERGEABLE", Value: 0xc, Mask: 0xc},
+	{Name: "MADV_UNMERGEABLE", Value: 0xd, Mask: 0xd},
+	{Name: "MADV_HUGEPAGE", Value: 0xe, Mask: 0xe},
+	{Name: "MADV_NOHUGEPAGE", Value: 0xf, Mask: 0xf},
+	{Name: "MADV_DONTDUMP", Value: 0x10, Mask: 0x10},
+	{Name: "MADV_DODUMP", Value: 0x11, Mask: 0x11},
+	{Name: "MADV_WIPEONFORK", Value: 0x12, Mask: 0x12},
+	{Name: "MADV_KEEPONFORK", Value: 0x13, Mask: 0x13},
+	{Name: "MADV_COLD", Value: 0x14, Mask: 0x14},
+	{Name: "MADV_PAGEOUT", Value: 0x15, Mask: 0x15},
+	{Name: "MADV_POPULATE_READ", Value: 0x16, Mask: 0x16},
+	{Name: "MADV_POPULATE_WRITE", Value: 0x17, Mask: 0x17},
+	{Name: "MADV_DONTNEED_LOCKED", Value: 0x18, Mask: 0x18},
+	{Name: "MADV_COLLAPSE", Value: 0x19, Mask: 0x19},
+	{Name: "MADV_HWPOISON", Value: 0x64, Mask: 0x64},
+	{Name: "MADV_SOFT_OFFLINE", Value: 0x65, Mask: 0x65},
+	{Name: "MADV_GUARD_INSTALL", Value: 0x66, Mask: 0x66},
+	{Name: "MADV_GUARD_REMOVE", Value: 0x67, Mask: 0x67},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
+
+var zcall_madvise = call{Name: "madvise", Args: []field{
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "behavior", Type: &zt311, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
+
+var zset_ipc_keys = set{Name: "ipc_keys", Vals: []val{
+	{Name: "IPC_PRIVATE", Value: 0x0, Mask: 0x0},
+}}
+
+var zset_shm_get_flags = set{Name: "shm_get_flags", Unknown: "SHM_???", Vals: []val{
+	{Name: "IPC_CREAT", Value: 0x200, Mask: 0x200},
+	{Name: "IPC_EXCL", Value: 0x400, Mask: 0x400},
+	{Name: "SHM_HUGETLB", Value: 0x800, Mask: 0x800},
+	{Name: "SHM_NORESERVE", Value: 0x1000, Mask: 0x1000},
+	{Name: "SHM_HUGE_SHIFT", Value: 0x1a, Mask: 0xfc000000},
+	{Name: "", Value: 0x0, Mask: 0x1ff},
+}}
+
+var zcall_shmget = call{Name: "shmget", Args: []field{
+	{Name: "key", Type: &zt312, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt313, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zset_shm_at_flags = set{Name: "shm_at_flags", Unknown: "SHM_???", Vals: []val{
+	{Name: "SHM_RDONLY", Value: 0x1000, Mask: 0x1000},
+	{Name: "SHM_RND", Value: 0x2000, Mask: 0x2000},
+	{Name: "SHM_REMAP", Value: 0x4000, Mask: 0x4000},
+	{Name: "SHM_EXEC", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zcall_shmat = call{Name: "shmat", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "shmaddr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt314, Reg: 2, Reg32: 2},
+}, Ret: &zt25, Class: 0x24, Defer: 3}
+
+var zset_shm_cmds = set{Name: "shm_cmds", Unknown: "SHM_???", Vals: []val{
+	{Name: "IPC_64", Value: 0x100, Mask: 0x100},
+	{Name: "IPC_RMID", Value: 0x0, Mask: 0xfffffeff},
+	{Name: "IPC_SET", Value: 0x1, Mask: 0xfffffeff},
+	{Name: "IPC_STAT", Value: 0x2, Mask: 0xfffffeff},
+	{Name: "IPC_INFO", Value: 0x3, Mask: 0xfffffeff},
+	{Name: "SHM_LOCK", Value: 0xb, Mask: 0xfffffeff},
+	{Name: "SHM_UNLOCK", Value: 0xc, Mask: 0xfffffeff},
+	{Name: "SHM_STAT", Value: 0xd, Mask: 0xfffffeff},
+	{Name: "SHM_INFO", Value: 0xe, Mask: 0xfffffeff},
+	{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xfffffeff},
+}}
+
+var zstruct_ipc_perm_set = structure{Name: "ipc_perm_set", Size: [3]uint16{48, 36, 48}, Fields: []field{
+	{Name: "key", Type: &zt12, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt317, Off: [3]uint16{8, 8, 8}},
+	{Name: "cuid", Type: &zt12, Off: [3]uint16{12, 12, 12}},
+	{Name: "cgid", Type: &zt12, Off: [3]uint16{16, 16, 16}},
+	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
+	{Name: "pad1", Type: &zt318, Off: [3]uint16{22, 22, 22}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{32, 28, 32}},
+}}
+
+var zstruct_shmid_ds_set = structure{Name: "shmid_ds_set", Size: [3]uint16{112, 68, 112}, Fields: []field{
+	{Name: "shm_perm", Type: &zt319, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt320, Attr: 4, Off: [3]uint16{48, 36, 48}},
+}}
+
+var zcall_shmctl__SET = call{Name: "shmctl", Variant: "SET", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt316, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt321, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zstruct_ipc_perm = structure{Name: "ipc_perm", Size: [3]uint16{48, 36, 48}, Show: []uint8{1, 2, 5, 0, 3, 4}, Fields: []field{
+	{Name: "key", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt317, Off: [3]uint16{8, 8, 8}},
+	{Name: "cuid", Type: &zt317, Off: [3]uint16{12, 12, 12}},
+	{Name: "cgid", Type: &zt317, Off: [3]uint16{16, 16, 16}},
+	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
+	{Name: "pad1", Type: &zt174, Off: [3]uint16{22, 22, 22}},
+	{Name: "seq", Type: &zt174, Off: [3]uint16{24, 24, 24}},
+	{Name: "pad2", Type: &zt174, Off: [3]uint16{26, 26, 26}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{32, 28, 32}},
+}}
+
+var zstruct_shmid_ds = structure{Name: "shmid_ds", Size: [3]uint16{112, 72, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
+	{Name: "shm_perm", Type: &zt323, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
+	{Name: "shm_atime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
+	{Name: "shm_dtime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
+	{Name: "shm_ctime", Type: &zt23, Off: [3]uint16{72, 48, 72}},
+	{Name: "shm_cpid", Type: &zt324, Off: [3]uint16{80, 52, 80}},
+	{Name: "shm_lpid", Type: &zt324, Off: [3]uint16{84, 56, 84}},
+	{Name: "shm_nattch", Type: &zt26, Off: [3]uint16{88, 60, 88}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{96, 64, 96}},
+}}
+
+var zcall_shmctl__STAT = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt322, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt325, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_shmid_ds_i386 = structure{Name: "shmid_ds_i386", Size: [3]uint16{112, 84, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
+	{Name: "shm_perm", Type: &zt323, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
+	{Name: "shm_atime", Type: &zt13, Off: [3]uint16{56, 40, 56}},
+	{Name: "shm_dtime", Type: &zt13, Off: [3]uint16{64, 48, 64}},
+	{Name: "shm_ctime", Type: &zt13, Off: [3]uint16{72, 56, 72}},
+	{Name: "shm_cpid", Type: &zt324, Off: [3]uint16{80, 64, 80}},
+	{Name: "shm_lpid", Type: &zt324, Off: [3]uint16{84, 68, 84}},
+	{Name: "shm_nattch", Type: &zt26, Off: [3]uint16{88, 72, 88}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{96, 76, 96}},
+}}
+
+var zcall_shmctl__STAT_2 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt322, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt326, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_shminfo = structure{Name: "shminfo", Size: [3]uint16{72, 36, 72}, Fields: []field{
+	{Name: "shmmax", Type: &zt26, Off: [3]uint16{0, 0, 0}},
+	{Name: "shmmin", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "shmmni", Type: &zt26, Off: [3]uint16{16, 8, 16}},
+	{Name: "shmseg", Type: &zt26, Off: [3]uint16{24, 12, 24}},
+	{Name: "shmall", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt328, Attr: 4, Off: [3]uint16{40, 20, 40}},
+}}
+
+var zcall_shmctl__IPC_INFO = call{Name: "shmctl", Variant: "IPC_INFO", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt327, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt329, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_3 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt330, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt325, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_4 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt330, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt326, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_shm_info = structure{Name: "shm_info", Size: [3]uint16{48, 24, 48}, Fields: []field{
+	{Name: "used_ids", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_tot", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "shm_rss", Type: &zt26, Off: [3]uint16{16, 8, 16}},
+	{Name: "shm_swp", Type: &zt26, Off: [3]uint16{24, 12, 24}},
+	{Name: "swap_attempts", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "swap_successes", Type: &zt26, Off: [3]uint16{40, 20, 40}},
+}}
+
+var zcall_shmctl__SHM_INFO = call{Name: "shmctl", Variant: "SHM_INFO", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt332, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_5 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt325, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_6 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt326, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl = call{Name: "shmctl", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt315, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_shmctl__SET,
+	&zcall_shmctl__STAT,
+	&zcall_shmctl__STAT_2,
+	&zcall_shmctl__IPC_INFO,
+	&zcall_shmctl__STAT_3,
+	&zcall_shmctl__STAT_4,
+	&zcall_shmctl__SHM_INFO,
+	&zcall_shmctl__STAT_5,
+	&zcall_shmctl__STAT_6,
+}}
+
+var zcall_dup = call{Name: "dup", Args: []field{
+	{Name: "fildes", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zcall_dup2 = call{Name: "dup2", Args: []field{
+	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt7, Class: 0x10, Defer: 0}
+
+var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
+	{Name: "rqtp", Type: &zt334, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt335, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
+	{Name: "ITIMER_REAL", Value: 0x0, Mask: 0x0},
+	{Name: "ITIMER_VIRTUAL", Value: 0x1, Mask: 0x1},
+	{Name: "ITIMER_PROF", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt337, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt337, Off: [3]uint16{16, 8, 16}},
+}}
+
+var zcall_getitimer = call{Name: "getitimer", Args: []field{
+	{Name: "which", Type: &zt336, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt338, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_alarm = call{Name: "alarm", Args: []field{
+	{Name: "seconds", Type: &zt11, Reg: 0, Reg32: 0},
+}, Ret: &zt11, Class: 0x0, Defer: 1}
+
+var zcall_setitimer = call{Name: "setitimer", Args: []field{
+	{Name: "which", Type: &zt336, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt338, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt324, Class: 0x10000, Defer: 0}
+
+var zcall_sendfile = call{Name: "sendfile", Args: []field{
+	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "offset", Type: &zt340, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x42, Defer: 2}
+
+var zset_sock_types = set{Name: "sock_types", Unknown: "|SOCK_???", Vals: []val{
+	{Name: "SOCK_STREAM", Value: 0x1, Mask: 0xf},
+	{Name: "SOCK_DGRAM", Value: 0x2, Mask: 0xf},
+	{Name: "SOCK_RAW", Value: 0x3, Mask: 0xf},
+	{Name: "SOCK_RDM", Value: 0x4, Mask: 0xf},
+	{Name: "SOCK_SEQPACKET", Value: 0x5, Mask: 0xf},
+	{Name: "SOCK_DCCP", Value: 0x6, Mask: 0xf},
+	{Name: "SOCK_PACKET", Value: 0xa, Mask: 0xf},
+	{Name: "SOCK_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "SOCK_NONBLOCK", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_proto_inet = set{Name: "proto_inet", Unknown: "IPPROTO_???", Vals: []val{
+	{Name: "IPPROTO_IP", Value: 0x0, Mask: 0x0},
+	{Name: "IPPROTO_ICMP", Value: 0x1, Mask: 0x1},
+	{Name: "IPPROTO_IGMP", Value: 0x2, Mask: 0x2},
+	{Name: "IPPROTO_IPIP", Value: 0x4, Mask: 0x4},
+	{Name: "IPPROTO_TCP", Value: 0x6, Mask: 0x6},
+	{Name: "IPPROTO_EGP", Value: 0x8, Mask: 0x8},
+	{Name: "IPPROTO_PUP", Value: 0xc, Mask: 0xc},
+	{Name: "IPPROTO_UDP", Value: 0x11, Mask: 0x11},
+	{Name: "IPPROTO_IDP", Value: 0x16, Mask: 0x16},
+	{Name: "IPPROTO_TP", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPPROTO_DCCP", Value: 0x21, Mask: 0x21},
+	{Name: "IPPROTO_IPV6", Value: 0x29, Mask: 0x29},
+	{Name: "IPPROTO_ROUTING", Value: 0x2b, Mask: 0x2b},
+	{Name: "IPPROTO_FRAGMENT", Value: 0x2c, Mask: 0x2c},
+	{Name: "IPPROTO_RSVP", Value: 0x2e, Mask: 0x2e},
+	{Name: "IPPROTO_GRE", Value: 0x2f, Mask: 0x2f},
+	{Name: "IPPROTO_ESP", Value: 0x32, Mask: 0x32},
+	{Name: "IPPROTO_AH", Value: 0x33, Mask: 0x33},
+	{Name: "IPPROTO_ICMPV6", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPPROTO_NONE", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPPROTO_DSTOPTS", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPPROTO_MTP", Value: 0x5c, Mask: 0x5c},
+	{Name: "IPPROTO_BEETPH", Value: 0x5e, Mask: 0x5e},
+	{Name: "IPPROTO_ENCAP", Value: 0x62, Mask: 0x62},
+	{Name: "IPPROTO_PIM", Value: 0x67, Mask: 0x67},
+	{Name: "IPPROTO_COMP", Value: 0x6c, Mask: 0x6c},
+	{Name: "IPPROTO_L2TP", Value: 0x73, Mask: 0x73},
+	{Name: "IPPROTO_SCTP", Value: 0x84, Mask: 0x84},
+	{Name: "IPPROTO_MH", Value: 0x87, Mask: 0x87},
+	{Name: "IPPROTO_UDPLITE", Value: 0x88, Mask: 0x88},
+	{Name: "IPPROTO_MPLS", Value: 0x89, Mask: 0x89},
+	{Name: "IPPROTO_ETHERNET", Value: 0x8f, Mask: 0x8f},
+	{Name: "IPPROTO_RAW", Value: 0xff, Mask: 0xff},
+	{Name: "IPPROTO_MPTCP", Value: 0x106, Mask: 0x106},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
+
+var zset_proto_netlink = set{Name: "proto_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{Name: "NETLINK_ROUTE", Value: 0x0, Mask: 0x0},
+	{Name: "NETLINK_UNUSED", Value: 0x1, Mask: 0x1},
+	{Name: "NETLINK_USERSOCK", Value: 0x2, Mask: 0x2},
+	{Name: "NETLINK_FIREWALL", Value: 0x3, Mask: 0x3},
+	{Name: "NETLINK_SOCK_DIAG", Value: 0x4, Mask: 0x4},
+	{Name: "NETLINK_NFLOG", Value: 0x5, Mask: 0x5},
+	{Name: "NETLINK_XFRM", Value: 0x6, Mask: 0x6},
+	{Name: "NETLINK_SELINUX", Value: 0x7, Mask: 0x7},
+	{Name: "NETLINK_ISCSI", Value: 0x8, Mask: 0x8},
+	{Name: "NETLINK_AUDIT", Value: 0x9, Mask: 0x9},
+	{Name: "NETLINK_FIB_LOOKUP", Value: 0xa, Mask: 0xa},
+	{Name: "NETLINK_CONNECTOR", Value: 0xb, Mask: 0xb},
+	{Name: "NETLINK_NETFILTER", Value: 0xc, Mask: 0xc},
+	{Name: "NETLINK_IP6_FW", Value: 0xd, Mask: 0xd},
+	{Name: "NETLINK_DNRTMSG", Value: 0xe, Mask: 0xe},
+	{Name: "NETLINK_KOBJECT_UEVENT", Value: 0xf, Mask: 0xf},
+	{Name: "NETLINK_GENERIC", Value: 0x10, Mask: 0x10},
+	{Name: "NETLINK_SCSITRANSPORT", Value: 0x12, Mask: 0x12},
+	{Name: "NETLINK_ECRYPTFS", Value: 0x13, Mask: 0x13},
+	{Name: "NETLINK_RDMA", Value: 0x14, Mask: 0x14},
+	{Name: "NETLINK_CRYPTO", Value: 0x15, Mask: 0x15},
+	{Name: "NETLINK_SMC", Value: 0x16, Mask: 0x16},
+}}
+
+var zset_proto_irda = set{Name: "proto_irda", Unknown: "IRDAPROTO_???", Vals: []val{
+	{Name: "CAN_RAW", Value: 0x1, Mask: 0x1},
+	{Name: "CAN_BCM", Value: 0x2, Mask: 0x2},
+	{Name: "CAN_TP16", Value: 0x3, Mask: 0x3},
+	{Name: "CAN_TP20", Value: 0x4, Mask: 0x4},
+	{Name: "CAN_MCNET", Value: 0x5, Mask: 0x5},
+	{Name: "CAN_ISOTP", Value: 0x6, Mask: 0x6},
+	{Name: "CAN_J1939", Value: 0x7, Mask: 0x7},
+}}
+
+var zset_proto_can = set{Name: "proto_can", Unknown: "CAN_???", Vals: []val{
+	{Name: "CAN_RAW", Value: 0x1, Mask: 0x1},
+	{Name: "CAN_BCM", Value: 0x2, Mask: 0x2},
+	{Name: "CAN_TP16", Value: 0x3, Mask: 0x3},
+	{Name: "CAN_TP20", Value: 0x4, Mask: 0x4},
+	{Name: "CAN_MCNET", Value: 0x5, Mask: 0x5},
+	{Name: "CAN_ISOTP", Value: 0x6, Mask: 0x6},
+	{Name: "CAN_J1939", Value: 0x7, Mask: 0x7},
+}}
+
+var zset_proto_bluetooth = set{Name: "proto_bluetooth", Unknown: "BTPROTO_???", Vals: []val{
+	{Name: "BTPROTO_L2CAP", Value: 0x0, Mask: 0x0},
+	{Name: "BTPROTO_HCI", Value: 0x1, Mask: 0x1},
+	{Name: "BTPROTO_SCO", Value: 0x2, Mask: 0x2},
+	{Name: "BTPROTO_RFCOMM", Value: 0x3, Mask: 0x3},
+	{Name: "BTPROTO_BNEP", Value: 0x4, Mask: 0x4},
+	{Name: "BTPROTO_CMTP", Value: 0x5, Mask: 0x5},
+	{Name: "BTPROTO_HIDP", Value: 0x6, Mask: 0x6},
+	{Name: "BTPROTO_AVDTP", Value: 0x7, Mask: 0x7},
+}}
+
+var zset_proto_isdn = set{Name: "proto_isdn", Unknown: "ISDN_P_???", Vals: []val{
+	{Name: "ISDN_P_BASE", Value: 0x0, Mask: 0x0},
+	{Name: "ISDN_P_TE_S0", Value: 0x1, Mask: 0x1},
+	{Name: "ISDN_P_NT_S0", Value: 0x2, Mask: 0x2},
+	{Name: "ISDN_P_TE_E1", Value: 0x3, Mask: 0x3},
+	{Name: "ISDN_P_NT_E1", Value: 0x4, Mask: 0x4},
+	{Name: "ISDN_P_LAPD_TE", Value: 0x10, Mask: 0x10},
+	{Name: "ISDN_P_LAPD_NT", Value: 0x11, Mask: 0x11},
+	{Name: "ISDN_P_B_RAW", Value: 0x21, Mask: 0x21},
+	{Name: "ISDN_P_B_HDLC", Value: 0x22, Mask: 0x22},
+	{Name: "ISDN_P_B_X75SLP", Value: 0x23, Mask: 0x23},
+	{Name: "ISDN_P_B_L2DTMF", Value: 0x24, Mask: 0x24},
+	{Name: "ISDN_P_B_L2DSP", Value: 0x25, Mask: 0x25},
+	{Name: "ISDN_P_B_L2DSPHDLC", Value: 0x26, Mask: 0x26},
+}}
+
+var zset_proto_phonet = set{Name: "proto_phonet", Unknown: "PN_PROTO_???", Vals: []val{
+	{Name: "PN_PROTO_TRANSPORT", Value: 0x0, Mask: 0x0},
+	{Name: "PN_PROTO_PHONET", Value: 0x1, Mask: 0x1},
+	{Name: "PN_PROTO_PIPE", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_proto_caif = set{Name: "proto_caif", Unknown: "CAIFPROTO_???", Vals: []val{
+	{Name: "CAIFPROTO_AT", Value: 0x0, Mask: 0x0},
+	{Name: "CAIFPROTO_DATAGRAM", Value: 0x1, Mask: 0x1},
+	{Name: "CAIFPROTO_DATAGRAM_LOOP", Value: 0x2, Mask: 0x2},
+	{Name: "CAIFPROTO_UTIL", Value: 0x3, Mask: 0x3},
+	{Name: "CAIFPROTO_RFM", Value: 0x4, Mask: 0x4},
+	{Name: "CAIFPROTO_DEBUG", Value: 0x5, Mask: 0x5},
+}}
+
+var zset_proto_nfc = set{Name: "proto_nfc", Unknown: "NFC_SOCKPROTO_???", Vals: []val{
+	{Name: "NFC_SOCKPROTO_RAW", Value: 0x0, Mask: 0x0},
+	{Name: "NFC_SOCKPROTO_LLCP", Value: 0x1, Mask: 0x1},
+}}
+
+var zset_proto_kcm = set{Name: "proto_kcm", Unknown: "KCMPROTO_???", Vals: []val{
+	{Name: "KCMPROTO_CONNECTED", Value: 0x0, Mask: 0x0},
+}}
+
+var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val{
+	{Name: "SMCPROTO_SMC", Value: 0x0, Mask: 0x0},
+	{Name: "SMCPROTO_SMC6", Value: 0x1, Mask: 0x1},
+}}
+
+var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
+	{Vals: []uint64{0x2, 0xa}, Type: &zt343},
+	{Vals: []uint64{0x10}, Type: &zt344},
+	{Vals: []uint64{0x11}, Type: &zt345},
+	{Vals: []uint64{0x17}, Type: &zt346},
+	{Vals: []uint64{0x1d}, Type: &zt347},
+	{Vals: []uint64{0x1f}, Type: &zt348},
+	{Vals: []uint64{0x21}, Type: &zt341},
+	{Vals: []uint64{0x22}, Type: &zt349},
+	{Vals: []uint64{0x23}, Type: &zt350},
+	{Vals: []uint64{0x25}, Type: &zt351},
+	{Vals: []uint64{0x27}, Type: &zt352},
+	{Vals: []uint64{0x29}, Type: &zt353},
+	{Vals: []uint64{0x2b}, Type: &zt354},
+}, Else: &zt11}
+
+var zcall_socket = call{Name: "socket", Args: []field{
+	{Name: "family", Type: &zt341, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt342, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt355, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x40, Defer: 3}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt300, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt356, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt358, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
+var zset_nlmsg_types = set{Name: "nlmsg_types", Unknown: "NLMSG_???", Vals: []val{
+	{Name: "NLMSG_NOOP", Value: 0x1, Mask: 0x1},
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "NLMSG_OVERRUN", Value: 0x4, Mask: 0x4},
+}}
+
+var zset_rtm_types = set{Name: "rtm_types", Unknown: "RTM_???", Vals: []val{
+	{Name: "NLMSG_NOOP", Value: 0x1, Mask: 0x1},
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "NLMSG_OVERRUN", Value: 0x4, Mask: 0x4},
+	{Name: "RTM_NEWLINK", Value: 0x10, Mask: 0x10},
+	{Name: "RTM_DELLINK", Value: 0x11, Mask: 0x11},
+	{Name: "RTM_GETLINK", Value: 0x12, Mask: 0x12},
+	{Name: "RTM_SETLINK", Value: 0x13, Mask: 0x13},
+	{Name: "RTM_NEWADDR", Value: 0x14, Mask: 0x14},
+	{Name: "RTM_DELADDR", Value: 0x15, Mask: 0x15},
+	{Name: "RTM_GETADDR", Value: 0x16, Mask: 0x16},
+	{Name: "RTM_NEWROUTE", Value: 0x18, Mask: 0x18},
+	{Name: "RTM_DELROUTE", Value: 0x19, Mask: 0x19},
+	{Name: "RTM_GETROUTE", Value: 0x1a, Mask: 0x1a},
+	{Name: "RTM_NEWNEIGH", Value: 0x1c, Mask: 0x1c},
+	{Name: "RTM_DELNEIGH", Value: 0x1d, Mask: 0x1d},
+	{Name: "RTM_GETNEIGH", Value: 0x1e, Mask: 0x1e},
+	{Name: "RTM_NEWRULE", Value: 0x20, Mask: 0x20},
+	{Name: "RTM_DELRULE", Value: 0x21, Mask: 0x21},
+	{Name: "RTM_GETRULE", Value: 0x22, Mask: 0x22},
+	{Name: "RTM_NEWQDISC", Value: 0x24, Mask: 0x24},
+	{Name: "RTM_DELQDISC", Value: 0x25, Mask: 0x25},
+	{Name: "RTM_GETQDISC", Value: 0x26, Mask: 0x26},
+	{Name: "RTM_NEWTCLASS", Value: 0x28, Mask: 0x28},
+	{Name: "RTM_DELTCLASS", Value: 0x29, Mask: 0x29},
+	{Name: "RTM_GETTCLASS", Value: 0x2a, Mask: 0x2a},
+	{Name: "RTM_NEWTFILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "RTM_DELTFILTER", Value: 0x2d, Mask: 0x2d},
+	{Name: "RTM_GETTFILTER", Value: 0x2e, Mask: 0x2e},
+	{Name: "RTM_NEWACTION", Value: 0x30, Mask: 0x30},
+	{Name: "RTM_DELACTION", Value: 0x31, Mask: 0x31},
+	{Name: "RTM_GETACTION", Value: 0x32, Mask: 0x32},
+	{Name: "RTM_NEWPREFIX", Value: 0x34, Mask: 0x34},
+	{Name: "RTM_GETMULTICAST", Value: 0x3a, Mask: 0x3a},
+	{Name: "RTM_GETANYCAST", Value: 0x3e, Mask: 0x3e},
+	{Name: "RTM_NEWNEIGHTBL", Value: 0x40, Mask: 0x40},
+	{Name: "RTM_GETNEIGHTBL", Value: 0x42, Mask: 0x42},
+	{Name: "RTM_SETNEIGHTBL", Value: 0x43, Mask: 0x43},
+	{Name: "RTM_NEWNDUSEROPT", Value: 0x44, Mask: 0x44},
+	{Name: "RTM_NEWADDRLABEL", Value: 0x48, Mask: 0x48},
+	{Name: "RTM_DELADDRLABEL", Value: 0x49, Mask: 0x49},
+	{Name: "RTM_GETADDRLABEL", Value: 0x4a, Mask: 0x4a},
+	{Name: "RTM_GETDCB", Value: 0x4e, Mask: 0x4e},
+	{Name: "RTM_SETDCB", Value: 0x4f, Mask: 0x4f},
+	{Name: "RTM_NEWNETCONF", Value: 0x50, Mask: 0x50},
+	{Name: "RTM_DELNETCONF", Value: 0x51, Mask: 0x51},
+	{Name: "RTM_GETNETCONF", Value: 0x52, Mask: 0x52},
+	{Name: "RTM_NEWMDB", Value: 0x54, Mask: 0x54},
+	{Name: "RTM_DELMDB", Value: 0x55, Mask: 0x55},
+	{Name: "RTM_GETMDB", Value: 0x56, Mask: 0x56},
+	{Name: "RTM_NEWNSID", Value: 0x58, Mask: 0x58},
+	{Name: "RTM_DELNSID", Value: 0x59, Mask: 0x59},
+	{Name: "RTM_GETNSID", Value: 0x5a, Mask: 0x5a},
+	{Name: "RTM_NEWSTATS", Value: 0x5c, Mask: 0x5c},
+	{Name: "RTM_GETSTATS", Value: 0x5e, Mask: 0x5e},
+	{Name: "RTM_SETSTATS", Value: 0x5f, Mask: 0x5f},
+	{Name: "RTM_NEWCACHEREPORT", Value: 0x60, Mask: 0x60},
+	{Name: "RTM_NEWCHAIN", Value: 0x64, Mask: 0x64},
+	{Name: "RTM_DELCHAIN", Value: 0x65, Mask: 0x65},
+	{Name: "RTM_GETCHAIN", Value: 0x66, Mask: 0x66},
+	{Name: "RTM_NEWNEXTHOP", Value: 0x68, Mask: 0x68},
+	{Name: "RTM_DELNEXTHOP", Value: 0x69, Mask: 0x69},
+	{Name: "RTM_GETNEXTHOP", Value: 0x6a, Mask: 0x6a},
+	{Name: "RTM_NEWLINKPROP", Value: 0x6c, Mask: 0x6c},
+	{Name: "RTM_DELLINKPROP", Value: 0x6d, Mask: 0x6d},
+	{Name: "RTM_GETLINKPROP", Value: 0x6e, Mask: 0x6e},
+	{Name: "RTM_NEWVLAN", Value: 0x70, Mask: 0x70},
+	{Name: "RTM_DELVLAN", Value: 0x71, Mask: 0x71},
+	{Name: "RTM_GETVLAN", Value: 0x72, Mask: 0x72},
+	{Name: "RTM_NEWNEXTHOPBUCKET", Value: 0x74, Mask: 0x74},
+	{Name: "RTM_DELNEXTHOPBUCKET", Value: 0x75, Mask: 0x75},
+	{Name: "RTM_GETNEXTHOPBUCKET", Value: 0x76, Mask: 0x76},
+	{Name: "RTM_NEWTUNNEL", Value: 0x78, Mask: 0x78},
+	{Name: "RTM_DELTUNNEL", Value: 0x79, Mask: 0x79},
+	{Name: "RTM_GETTUNNEL", Value: 0x7a, Mask: 0x7a},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74}}
+
+var zunion_nlmsg_type = union{Name: "nlmsg_type", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt360},
+}, Else: &zt361}
+
+var zset_nlm_new_flags = set{Name: "nlm_new_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_REPLACE", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_EXCL", Value: 0x200, Mask: 0x200},
+	{Name: "NLM_F_CREATE", Value: 0x400, Mask: 0x400},
+	{Name: "NLM_F_APPEND", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_nlm_del_flags = set{Name: "nlm_del_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_NONREC", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_BULK", Value: 0x200, Mask: 0x200},
+}}
+
+var zset_nlm_get_flags = set{Name: "nlm_get_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_DUMP", Value: 0x300, Mask: 0x300},
+	{Name: "NLM_F_ROOT", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_MATCH", Value: 0x200, Mask: 0x200},
+	{Name: "NLM_F_ATOMIC", Value: 0x400, Mask: 0x400},
+}}
+
+var zset_nlm_ack_flags = set{Name: "nlm_ack_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_CAPPED", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_ACK_TLVS", Value: 0x200, Mask: 0x200},
+}}
+
+var zset_nlm_flags = set{Name: "nlm_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+}}
+
+var zunion_nlm_all_flags = union{Name: "nlm_all_flags", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt363},
+	{Vals: []uint64{0x2}, Type: &zt364},
+	{Vals: []uint64{0x3}, Type: &zt365},
+	{Vals: []uint64{0x5}, Type: &zt366},
+}, Else: &zt367}
+
+var zstruct_nlmsghdr_route = structure{Name: "nlmsghdr_route", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "nlmsg_len", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "nlmsg_type", Type: &zt362, Off: [3]uint16{4, 4, 4}},
+	{Name: "nlmsg_flags", Type: &zt368, Off: [3]uint16{6, 6, 6}},
+	{Name: "nlmsg_seq", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "nlmsg_pid", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_ifinfomsg = structure{Name: "ifinfomsg", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "ifi_family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt372, Off: [3]uint16{1, 1, 1}},
+	{Name: "ifi_type", Type: &zt194, Off: [3]uint16{2, 2, 2}},
+	{Name: "ifi_index", Type: &zt187, Off: [3]uint16{4, 4, 4}},
+	{Name: "ifi_flags", Type: &zt373, Off: [3]uint16{8, 8, 8}},
+	{Name: "ifi_change", Type: &zt373, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zset_ifla_types = set{Name: "ifla_types", Unknown: "IFLA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFLA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "IFLA_ADDRESS", Value: 0x1, Mask: 0x3fff},
+	{Name: "IFLA_BROADCAST", Value: 0x2, Mask: 0x3fff},
+	{Name: "IFLA_IFNAME", Value: 0x3, Mask: 0x3fff},
+	{Name: "IFLA_MTU", Value: 0x4, Mask: 0x3fff},
+	{Name: "IFLA_LINK", Value: 0x5, Mask: 0x3fff},
+	{Name: "IFLA_QDISC", Value: 0x6, Mask: 0x3fff},
+	{Name: "IFLA_STATS", Value: 0x7, Mask: 0x3fff},
+	{Name: "IFLA_COST", Value: 0x8, Mask: 0x3fff},
+	{Name: "IFLA_PRIORITY", Value: 0x9, Mask: 0x3fff},
+	{Name: "IFLA_MASTER", Value: 0xa, Mask: 0x3fff},
+	{Name: "IFLA_WIRELESS", Value: 0xb, Mask: 0x3fff},
+	{Name: "IFLA_PROTINFO", Value: 0xc, Mask: 0x3fff},
+	{Name: "IFLA_TXQLEN", Value: 0xd, Mask: 0x3fff},
+	{Name: "IFLA_MAP", Value: 0xe, Mask: 0x3fff},
+	{Name: "IFLA_WEIGHT", Value: 0xf, Mask: 0x3fff},
+	{Name: "IFLA_OPERSTATE", Value: 0x10, Mask: 0x3fff},
+	{Name: "IFLA_LINKMODE", Value: 0x11, Mask: 0x3fff},
+	{Name: "IFLA_LINKINFO", Value: 0x12, Mask: 0x3fff},
+	{Name: "IFLA_NET_NS_PID", Value: 0x13, Mask: 0x3fff},
+	{Name: "IFLA_IFALIAS", Value: 0x14, Mask: 0x3fff},
+	{Name: "IFLA_NUM_VF", Value: 0x15, Mask: 0x3fff},
+	{Name: "IFLA_VFINFO_LIST", Value: 0x16, Mask: 0x3fff},
+	{Name: "IFLA_STATS64", Value: 0x17, Mask: 0x3fff},
+	{Name: "IFLA_VF_PORTS", Value: 0x18, Mask: 0x3fff},
+	{Name: "IFLA_PORT_SELF", Value: 0x19, Mask: 0x3fff},
+	{Name: "IFLA_AF_SPEC", Value: 0x1a, Mask: 0x3fff},
+	{Name: "IFLA_GROUP", Value: 0x1b, Mask: 0x3fff},
+	{Name: "IFLA_NET_NS_FD", Value: 0x1c, Mask: 0x3fff},
+	{Name: "IFLA_EXT_MASK", Value: 0x1d, Mask: 0x3fff},
+	{Name: "IFLA_PROMISCUITY", Value: 0x1e, Mask: 0x3fff},
+	{Name: "IFLA_NUM_TX_QUEUES", Value: 0x1f, Mask: 0x3fff},
+	{Name: "IFLA_NUM_RX_QUEUES", Value: 0x20, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER", Value: 0x21, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_PORT_ID", Value: 0x22, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_CHANGES", Value: 0x23, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_SWITCH_ID", Value: 0x24, Mask: 0x3fff},
+	{Name: "IFLA_LINK_NETNSID", Value: 0x25, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_PORT_NAME", Value: 0x26, Mask: 0x3fff},
+	{Name: "IFLA_PROTO_DOWN", Value: 0x27, Mask: 0x3fff},
+	{Name: "IFLA_GSO_MAX_SEGS", Value: 0x28, Mask: 0x3fff},
+	{Name: "IFLA_GSO_MAX_SIZE", Value: 0x29, Mask: 0x3fff},
+	{Name: "IFLA_PAD", Value: 0x2a, Mask: 0x3fff},
+	{Name: "IFLA_XDP", Value: 0x2b, Mask: 0x3fff},
+	{Name: "IFLA_EVENT", Value: 0x2c, Mask: 0x3fff},
+	{Name: "IFLA_NEW_NETNSID", Value: 0x2d, Mask: 0x3fff},
+	{Name: "IFLA_TARGET_NETNSID", Value: 0x2e, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_UP_COUNT", Value: 0x2f, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_DOWN_COUNT", Value: 0x30, Mask: 0x3fff},
+	{Name: "IFLA_NEW_IFINDEX", Value: 0x31, Mask: 0x3fff},
+	{Name: "IFLA_MIN_MTU", Value: 0x32, Mask: 0x3fff},
+	{Name: "IFLA_MAX_MTU", Value: 0x33, Mask: 0x3fff},
+	{Name: "IFLA_PROP_LIST", Value: 0x34, Mask: 0x3fff},
+	{Name: "IFLA_ALT_IFNAME", Value: 0x35, Mask: 0x3fff},
+	{Name: "IFLA_PERM_ADDRESS", Value: 0x36, Mask: 0x3fff},
+	{Name: "IFLA_PROTO_DOWN_REASON", Value: 0x37, Mask: 0x3fff},
+	{Name: "IFLA_PARENT_DEV_NAME", Value: 0x38, Mask: 0x3fff},
+	{Name: "IFLA_PARENT_DEV_BUS_NAME", Value: 0x39, Mask: 0x3fff},
+	{Name: "IFLA_GRO_MAX_SIZE", Value: 0x3a, Mask: 0x3fff},
+	{Name: "IFLA_TSO_MAX_SIZE", Value: 0x3b, Mask: 0x3fff},
+	{Name: "IFLA_TSO_MAX_SEGS", Value: 0x3c, Mask: 0x3fff},
+	{Name: "IFLA_ALLMULTI", Value: 0x3d, Mask: 0x3fff},
+	{Name: "IFLA_DEVLINK_PORT", Value: 0x3e, Mask: 0x3fff},
+	{Name: "IFLA_GSO_IPV4_MAX_SIZE", Value: 0x3f, Mask: 0x3fff},
+	{Name: "IFLA_GRO_IPV4_MAX_SIZE", Value: 0x40, Mask: 0x3fff},
+	{Name: "IFLA_DPLL_PIN", Value: 0x41, Mask: 0x3fff},
+	{Name: "IFLA_MAX_PACING_OFFLOAD_HORIZON", Value: 0x42, Mask: 0x3fff},
+	{Name: "IFLA_NETNS_IMMUTABLE", Value: 0x43, Mask: 0x3fff},
+	{Name: "IFLA_HEADROOM", Value: 0x44, Mask: 0x3fff},
+	{Name: "IFLA_TAILROOM", Value: 0x45, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_link = structure{Name: "nlattr_link", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt375, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zset_rtext_filters = set{Name: "rtext_filters", Unknown: "RTEXT_FILTER_???", Vals: []val{
+	{Name: "RTEXT_FILTER_VF", Value: 0x1, Mask: 0x1},
+	{Name: "RTEXT_FILTER_BRVLAN", Value: 0x2, Mask: 0x2},
+	{Name: "RTEXT_FILTER_BRVLAN_COMPRESSED", Value: 0x4, Mask: 0x4},
+	{Name: "RTEXT_FILTER_SKIP_STATS", Value: 0x8, Mask: 0x8},
+	{Name: "RTEXT_FILTER_MRP", Value: 0x10, Mask: 0x10},
+	{Name: "RTEXT_FILTER_CFM_CONFIG", Value: 0x20, Mask: 0x20},
+	{Name: "RTEXT_FILTER_CFM_STATUS", Value: 0x40, Mask: 0x40},
+	{Name: "RTEXT_FILTER_MST", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_rtnl_link_stats = structure{Name: "rtnl_link_stats", Size: [3]uint16{96, 96, 96}, Fields: []field{
+	{Name: "rx_packets", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tx_packets", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "rx_bytes", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tx_bytes", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "rx_errors", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "tx_errors", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "rx_dropped", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "tx_dropped", Type: &zt11, Off: [3]uint16{28, 28, 28}},
+	{Name: "multicast", Type: &zt11, Off: [3]uint16{32, 32, 32}},
+	{Name: "collisions", Type: &zt11, Off: [3]uint16{36, 36, 36}},
+	{Name: "rx_length_errors", Type: &zt11, Off: [3]uint16{40, 40, 40}},
+	{Name: "rx_over_errors", Type: &zt11, Off: [3]uint16{44, 44, 44}},
+	{Name: "rx_crc_errors", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "rx_frame_errors", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+	{Name: "rx_fifo_errors", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "rx_missed_errors", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "tx_aborted_errors", Type: &zt11, Off: [3]uint16{64, 64, 64}},
+	{Name: "tx_carrier_errors", Type: &zt11, Off: [3]uint16{68, 68, 68}},
+	{Name: "tx_fifo_errors", Type: &zt11, Off: [3]uint16{72, 72, 72}},
+	{Name: "tx_heartbeat_errors", Type: &zt11, Off: [3]uint16{76, 76, 76}},
+	{Name: "tx_window_errors", Type: &zt11, Off: [3]uint16{80, 80, 80}},
+	{Name: "rx_compressed", Type: &zt11, Off: [3]uint16{84, 84, 84}},
+	{Name: "tx_compressed", Type: &zt11, Off: [3]uint16{88, 88, 88}},
+	{Name: "rx_nohandler", Type: &zt11, Off: [3]uint16{92, 92, 92}},
+}}
+
+var zstruct_rtnl_link_stats64 = structure{Name: "rtnl_link_stats64", Size: [3]uint16{200, 200, 200}, Packed: true, Fields: []field{
+	{Name: "rx_packets", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tx_packets", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "rx_bytes", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "tx_bytes", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "rx_errors", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "tx_errors", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "rx_dropped", Type: &zt9, Off: [3]uint16{48, 48, 48}},
+	{Name: "tx_dropped", Type: &zt9, Off: [3]uint16{56, 56, 56}},
+	{Name: "multicast", Type: &zt9, Off: [3]uint16{64, 64, 64}},
+	{Name: "collisions", Type: &zt9, Off: [3]uint16{72, 72, 72}},
+	{Name: "rx_length_errors", Type: &zt9, Off: [3]uint16{80, 80, 80}},
+	{Name: "rx_over_errors", Type: &zt9, Off: [3]uint16{88, 88, 88}},
+	{Name: "rx_crc_errors", Type: &zt9, Off: [3]uint16{96, 96, 96}},
+	{Name: "rx_frame_errors", Type: &zt9, Off: [3]uint16{104, 104, 104}},
+	{Name: "rx_fifo_errors", Type: &zt9, Off: [3]uint16{112, 112, 112}},
+	{Name: "rx_missed_errors", Type: &zt9, Off: [3]uint16{120, 120, 120}},
+	{Name: "tx_aborted_errors", Type: &zt9, Off: [3]uint16{128, 128, 128}},
+	{Name: "tx_carrier_errors", Type: &zt9, Off: [3]uint16{136, 136, 136}},
+	{Name: "tx_fifo_errors", Type: &zt9, Off: [3]uint16{144, 144, 144}},
+	{Name: "tx_heartbeat_errors", Type: &zt9, Off: [3]uint16{152, 152, 152}},
+	{Name: "tx_window_errors", Type: &zt9, Off: [3]uint16{160, 160, 160}},
+	{Name: "rx_compressed", Type: &zt9, Off: [3]uint16{168, 168, 168}},
+	{Name: "tx_compressed", Type: &zt9, Off: [3]uint16{176, 176, 176}},
+	{Name: "rx_nohandler", Type: &zt9, Off: [3]uint16{184, 184, 184}},
+	{Name: "rx_otherhost_dropped", Type: &zt9, Off: [3]uint16{192, 192, 192}},
+}}
+
+var zunion_ifla_data = union{Name: "ifla_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x36}, Type: &zt377},
+	{Vals: []uint64{0x3, 0x14, 0x35, 0x38, 0x39, 0x26, 0x6}, Type: &zt378},
+	{Vals: []uint64{0x1d}, Type: &zt379},
+	{Vals: []uint64{0x4, 0xd, 0x1b, 0x1e, 0x1f, 0x20, 0x23, 0x28, 0x29, 0x2f, 0x30, 0x32, 0x33, 0x3a, 0x3b, 0x3c, 0x3d, 0x3f, 0x40}, Type: &zt11, Min: 4, Only: false},
+	{Vals: []uint64{0x5, 0xa}, Type: &zt187, Min: 4, Only: false},
+	{Vals: []uint64{0x10, 0x11, 0x21, 0x27}, Type: &zt196, Min: 1, Only: false},
+	{Vals: []uint64{0x7}, Type: &zt380},
+	{Vals: []uint64{0x17}, Type: &zt381},
+}, Else: &zt382}
+
+var zstruct_ifla_attr = structure{Name: "ifla_attr", Size: [3]uint16{204, 204, 204}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt376, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt383, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_link = structure{Name: "rt_link", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "info", Type: &zt374, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt385, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_ifa_flags = set{Name: "ifa_flags", Unknown: "IFA_F_???", Vals: []val{
+	{Name: "IFA_F_SECONDARY", Value: 0x1, Mask: 0x1},
+	{Name: "IFA_F_NODAD", Value: 0x2, Mask: 0x2},
+	{Name: "IFA_F_OPTIMISTIC", Value: 0x4, Mask: 0x4},
+	{Name: "IFA_F_DADFAILED", Value: 0x8, Mask: 0x8},
+	{Name: "IFA_F_HOMEADDRESS", Value: 0x10, Mask: 0x10},
+	{Name: "IFA_F_DEPRECATED", Value: 0x20, Mask: 0x20},
+	{Name: "IFA_F_TENTATIVE", Value: 0x40, Mask: 0x40},
+	{Name: "IFA_F_PERMANENT", Value: 0x80, Mask: 0x80},
+	{Name: "IFA_F_MANAGETEMPADDR", Value: 0x100, Mask: 0x100},
+	{Name: "IFA_F_NOPREFIXROUTE", Value: 0x200, Mask: 0x200},
+	{Name: "IFA_F_MCAUTOJOIN", Value: 0x400, Mask: 0x400},
+	{Name: "IFA_F_STABLE_PRIVACY", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_rt_scopes = set{Name: "rt_scopes", Vals: []val{
+	{Name: "RT_SCOPE_UNIVERSE", Value: 0x0, Mask: 0x0},
+	{Name: "RT_SCOPE_SITE", Value: 0xc8, Mask: 0xc8},
+	{Name: "RT_SCOPE_LINK", Value: 0xfd, Mask: 0xfd},
+	{Name: "RT_SCOPE_HOST", Value: 0xfe, Mask: 0xfe},
+	{Name: "RT_SCOPE_NOWHERE", Value: 0xff, Mask: 0xff},
+}}
+
+var zstruct_ifaddrmsg = structure{Name: "ifaddrmsg", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "ifa_family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifa_prefixlen", Type: &zt196, Off: [3]uint16{1, 1, 1}},
+	{Name: "ifa_flags", Type: &zt387, Off: [3]uint16{2, 2, 2}},
+	{Name: "ifa_scope", Type: &zt388, Off: [3]uint16{3, 3, 3}},
+	{Name: "ifa_index", Type: &zt187, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zset_ifa_types = set{Name: "ifa_types", Unknown: "IFA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "IFA_ADDRESS", Value: 0x1, Mask: 0x3fff},
+	{Name: "IFA_LOCAL", Value: 0x2, Mask: 0x3fff},
+	{Name: "IFA_LABEL", Value: 0x3, Mask: 0x3fff},
+	{Name: "IFA_BROADCAST", Value: 0x4, Mask: 0x3fff},
+	{Name: "IFA_ANYCAST", Value: 0x5, Mask: 0x3fff},
+	{Name: "IFA_CACHEINFO", Value: 0x6, Mask: 0x3fff},
+	{Name: "IFA_MULTICAST", Value: 0x7, Mask: 0x3fff},
+	{Name: "IFA_FLAGS", Value: 0x8, Mask: 0x3fff},
+	{Name: "IFA_RT_PRIORITY", Value: 0x9, Mask: 0x3fff},
+	{Name: "IFA_TARGET_NETNSID", Value: 0xa, Mask: 0x3fff},
+	{Name: "IFA_PROTO", Value: 0xb, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_addr = structure{Name: "nlattr_addr", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt390, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zunion_rt_address = union{Name: "rt_address", Alts: []alt{
+	{Vals: []uint64{0x2}, Type: &zt183, Min: 4, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt186, Min: 16, Only: false},
+}, Else: &zt382}
+
+var zstruct_ifa_cacheinfo = structure{Name: "ifa_cacheinfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "ifa_prefered", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifa_valid", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "cstamp", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tstamp", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_ifa_data = union{Name: "ifa_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x4, 0x5, 0x7}, Type: &zt392},
+	{Vals: []uint64{0x3}, Type: &zt378},
+	{Vals: []uint64{0x6}, Type: &zt393},
+	{Vals: []uint64{0x8}, Type: &zt394},
+	{Vals: []uint64{0x9}, Type: &zt11},
+}, Else: &zt382}
+
+var zstruct_ifa_attr = structure{Name: "ifa_attr", Size: [3]uint16{20, 20, 20}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt391, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt395, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_addr = structure{Name: "rt_addr", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "info", Type: &zt389, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt397, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zset_rt_tables = set{Name: "rt_tables", Vals: []val{
+	{Name: "RT_TABLE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RT_TABLE_COMPAT", Value: 0xfc, Mask: 0xfc},
+	{Name: "RT_TABLE_DEFAULT", Value: 0xfd, Mask: 0xfd},
+	{Name: "RT_TABLE_MAIN", Value: 0xfe, Mask: 0xfe},
+	{Name: "RT_TABLE_LOCAL", Value: 0xff, Mask: 0xff},
+}}
+
+var zset_rt_protocols = set{Name: "rt_protocols", Unknown: "RTPROT_???", Vals: []val{
+	{Name: "RTPROT_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RTPROT_REDIRECT", Value: 0x1, Mask: 0x1},
+	{Name: "RTPROT_KERNEL", Value: 0x2, Mask: 0x2},
+	{Name: "RTPROT_BOOT", Value: 0x3, Mask: 0x3},
+	{Name: "RTPROT_STATIC", Value: 0x4, Mask: 0x4},
+	{Name: "RTPROT_GATED", Value: 0x8, Mask: 0x8},
+	{Name: "RTPROT_RA", Value: 0x9, Mask: 0x9},
+	{Name: "RTPROT_MRT", Value: 0xa, Mask: 0xa},
+	{Name: "RTPROT_ZEBRA", Value: 0xb, Mask: 0xb},
+	{Name: "RTPROT_BIRD", Value: 0xc, Mask: 0xc},
+	{Name: "RTPROT_DNROUTED", Value: 0xd, Mask: 0xd},
+	{Name: "RTPROT_XORP", Value: 0xe, Mask: 0xe},
+	{Name: "RTPROT_NTK", Value: 0xf, Mask: 0xf},
+	{Name: "RTPROT_DHCP", Value: 0x10, Mask: 0x10},
+	{Name: "RTPROT_MROUTED", Value: 0x11, Mask: 0x11},
+	{Name: "RTPROT_KEEPALIVED", Value: 0x12, Mask: 0x12},
+	{Name: "RTPROT_BABEL", Value: 0x2a, Mask: 0x2a},
+	{Name: "RTPROT_OPENR", Value: 0x63, Mask: 0x63},
+	{Name: "RTPROT_BGP", Value: 0xba, Mask: 0xba},
+	{Name: "RTPROT_ISIS", Value: 0xbb, Mask: 0xbb},
+	{Name: "RTPROT_OSPF", Value: 0xbc, Mask: 0xbc},
+	{Name: "RTPROT_RIP", Value: 0xbd, Mask: 0xbd},
+	{Name: "RTPROT_EIGRP", Value: 0xc0, Mask: 0xc0},
+}}
+
+var zset_rtn_types = set{Name: "rtn_types", Unknown: "RTN_???", Vals: []val{
+	{Name: "RTN_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RTN_UNICAST", Value: 0x1, Mask: 0x1},
+	{Name: "RTN_LOCAL", Value: 0x2, Mask: 0x2},
+	{Name: "RTN_BROADCAST", Value: 0x3, Mask: 0x3},
+	{Name: "RTN_ANYCAST", Value: 0x4, Mask: 0x4},
+	{Name: "RTN_MULTICAST", Value: 0x5, Mask: 0x5},
+	{Name: "RTN_BLACKHOLE", Value: 0x6, Mask: 0x6},
+	{Name: "RTN_UNREACHABLE", Value: 0x7, Mask: 0x7},
+	{Name: "RTN_PROHIBIT", Value: 0x8, Mask: 0x8},
+	{Name: "RTN_THROW", Value: 0x9, Mask: 0x9},
+	{Name: "RTN_NAT", Value: 0xa, Mask: 0xa},
+	{Name: "RTN_XRESOLVE", Value: 0xb, Mask: 0xb},
+}}
+
+var zset_rtm_flags = set{Name: "rtm_flags", Unknown: "RTM_F_???", Vals: []val{
+	{Name: "RTNH_F_DEAD", Value: 0x1, Mask: 0x1},
+	{Name: "RTNH_F_PERVASIVE", Value: 0x2, Mask: 0x2},
+	{Name: "RTNH_F_ONLINK", Value: 0x4, Mask: 0x4},
+	{Name: "RTNH_F_OFFLOAD", Value: 0x8, Mask: 0x8},
+	{Name: "RTNH_F_LINKDOWN", Value: 0x10, Mask: 0x10},
+	{Name: "RTNH_F_UNRESOLVED", Value: 0x20, Mask: 0x20},
+	{Name: "RTNH_F_TRAP", Value: 0x40, Mask: 0x40},
+	{Name: "RTM_F_NOTIFY", Value: 0x100, Mask: 0x100},
+	{Name: "RTM_F_CLONED", Value: 0x200, Mask: 0x200},
+	{Name: "RTM_F_EQUALIZE", Value: 0x400, Mask: 0x400},
+	{Name: "RTM_F_PREFIX", Value: 0x800, Mask: 0x800},
+	{Name: "RTM_F_LOOKUP_TABLE", Value: 0x1000, Mask: 0x1000},
+	{Name: "RTM_F_FIB_MATCH", Value: 0x2000, Mask: 0x2000},
+	{Name: "RTM_F_OFFLOAD", Value: 0x4000, Mask: 0x4000},
+	{Name: "RTM_F_TRAP", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zstruct_rtmsg = structure{Name: "rtmsg", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "rtm_family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "rtm_dst_len", Type: &zt196, Off: [3]uint16{1, 1, 1}},
+	{Name: "rtm_src_len", Type: &zt196, Off: [3]uint16{2, 2, 2}},
+	{Name: "rtm_tos", Type: &zt105, Off: [3]uint16{3, 3, 3}},
+	{Name: "rtm_table", Type: &zt399, Off: [3]uint16{4, 4, 4}},
+	{Name: "rtm_protocol", Type: &zt400, Off: [3]uint16{5, 5, 5}},
+	{Name: "rtm_scope", Type: &zt388, Off: [3]uint16{6, 6, 6}},
+	{Name: "rtm_type", Type: &zt401, Off: [3]uint16{7, 7, 7}},
+	{Name: "rtm_flags", Type: &zt402, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zset_rta_types = set{Name: "rta_types", Unknown: "RTA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "RTA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "RTA_DST", Value: 0x1, Mask: 0x3fff},
+	{Name: "RTA_SRC", Value: 0x2, Mask: 0x3fff},
+	{Name: "RTA_IIF", Value: 0x3, Mask: 0x3fff},
+	{Name: "RTA_OIF", Value: 0x4, Mask: 0x3fff},
+	{Name: "RTA_GATEWAY", Value: 0x5, Mask: 0x3fff},
+	{Name: "RTA_PRIORITY", Value: 0x6, Mask: 0x3fff},
+	{Name: "RTA_PREFSRC", Value: 0x7, Mask: 0x3fff},
+	{Name: "RTA_METRICS", Value: 0x8, Mask: 0x3fff},
+	{Name: "RTA_MULTIPATH", Value: 0x9, Mask: 0x3fff},
+	{Name: "RTA_PROTOINFO", Value: 0xa, Mask: 0x3fff},
+	{Name: "RTA_FLOW", Value: 0xb, Mask: 0x3fff},
+	{Name: "RTA_CACHEINFO", Value: 0xc, Mask: 0x3fff},
+	{Name: "RTA_SESSION", Value: 0xd, Mask: 0x3fff},
+	{Name: "RTA_MP_ALGO", Value: 0xe, Mask: 0x3fff},
+	{Name: "RTA_TABLE", Value: 0xf, Mask: 0x3fff},
+	{Name: "RTA_MARK", Value: 0x10, Mask: 0x3fff},
+	{Name: "RTA_MFC_STATS", Value: 0x11, Mask: 0x3fff},
+	{Name: "RTA_VIA", Value: 0x12, Mask: 0x3fff},
+	{Name: "RTA_NEWDST", Value: 0x13, Mask: 0x3fff},
+	{Name: "RTA_PREF", Value: 0x14, Mask: 0x3fff},
+	{Name: "RTA_ENCAP_TYPE", Value: 0x15, Mask: 0x3fff},
+	{Name: "RTA_ENCAP", Value: 0x16, Mask: 0x3fff},
+	{Name: "RTA_EXPIRES", Value: 0x17, Mask: 0x3fff},
+	{Name: "RTA_PAD", Value: 0x18, Mask: 0x3fff},
+	{Name: "RTA_UID", Value: 0x19, Mask: 0x3fff},
+	{Name: "RTA_TTL_PROPAGATE", Value: 0x1a, Mask: 0x3fff},
+	{Name: "RTA_IP_PROTO", Value: 0x1b, Mask: 0x3fff},
+	{Name: "RTA_SPORT", Value: 0x1c, Mask: 0x3fff},
+	{Name: "RTA_DPORT", Value: 0x1d, Mask: 0x3fff},
+	{Name: "RTA_NH_ID", Value: 0x1e, Mask: 0x3fff},
+	{Name: "RTA_FLOWLABEL", Value: 0x1f, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_route = structure{Name: "nlattr_route", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt404, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zstruct_rta_cacheinfo = structure{Name: "rta_cacheinfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "rta_clntref", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "rta_lastuse", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "rta_expires", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "rta_error", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "rta_used", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "rta_id", Type: &zt205, Off: [3]uint16{20, 20, 20}},
+	{Name: "rta_ts", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "rta_tsage", Type: &zt11, Off: [3]uint16{28, 28, 28}},
+}}
+
+var zunion_rta_data = union{Name: "rta_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x5, 0x7}, Type: &zt392},
+	{Vals: []uint64{0x3, 0x4}, Type: &zt187},
+	{Vals: []uint64{0x6, 0x10, 0xb}, Type: &zt11},
+	{Vals: []uint64{0xc}, Type: &zt406},
+	{Vals: []uint64{0x14}, Type: &zt196},
+	{Vals: []uint64{0xf}, Type: &zt407},
+}, Else: &zt382}
+
+var zstruct_rta_attr = structure{Name: "rta_attr", Size: [3]uint16{36, 36, 36}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt405, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt408, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_route = structure{Name: "rt_route", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "info", Type: &zt403, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt410, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_ifinfo_short = structure{Name: "ifinfo_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "ifi_family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt412, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_ifaddr_short = structure{Name: "ifaddr_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "ifa_family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt412, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_rt_short = structure{Name: "rt_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "rtm_family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt412, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_rt_other = structure{Name: "rt_other", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "family", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt382, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zunion_rt_payload = union{Name: "rt_payload", Alts: []alt{
+	{Vals: []uint64{0x10, 0x11, 0x12, 0x13}, Type: &zt386, Min: 16, Only: false},
+	{Vals: []uint64{0x14, 0x15, 0x16}, Type: &zt398, Min: 8, Only: false},
+	{Vals: []uint64{0x18, 0x19, 0x1a}, Type: &zt411, Min: 12, Only: false},
+	{Vals: []uint64{0x10010, 0x10011, 0x10012, 0x10013}, Type: &zt413},
+	{Vals: []uint64{0x10014, 0x10015, 0x10016}, Type: &zt414},
+	{Vals: []uint64{0x10018, 0x10019, 0x1001a}, Type: &zt415},
+}, Else: &zt416}
+
+var zstruct_rt_inner = structure{Name: "rt_inner", Size: [3]uint16{32, 32, 32}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt369, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt417, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_nlmsgerr = structure{Name: "nlmsgerr", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "error", Type: &zt370, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg", Type: &zt419, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zunion_rt_message = union{Name: "rt_message", Alts: []alt{
+	{Vals: []uint64{0x2}, Type: &zt420},
+	{Vals: []uint64{0x3}, Type: &zt7},
+	{Vals: []uint64{0x10, 0x11, 0x12, 0x13}, Type: &zt386, Min: 16, Only: false},
+	{Vals: []uint64{0x14, 0x15, 0x16}, Type: &zt398, Min: 8, Only: false},
+	{Vals: []uint64{0x18, 0x19, 0x1a}, Type: &zt411, Min: 12, Only: false},
+	{Vals: []uint64{0x10010, 0x10011, 0x10012, 0x10013}, Type: &zt413},
+	{Vals: []uint64{0x10014, 0x10015, 0x10016}, Type: &zt414},
+	{Vals: []uint64{0x10018, 0x10019, 0x1001a}, Type: &zt415},
+}, Else: &zt416}
+
+var zstruct_nlmsg_route = structure{Name: "nlmsg_route", Size: [3]uint16{32, 32, 32}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt369, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt421, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_sock_diag_types = set{Name: "sock_diag_types", Unknown: "SOCK_DIAG_???", Vals: []val{
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "TCPDIAG_GETSOCK", Value: 0x12, Mask: 0x12},
+	{Name: "DCCPDIAG_GETSOCK", Value: 0x13, Mask: 0x13},
+	{Name: "SOCK_DIAG_BY_FAMILY", Value: 0x14, Mask: 0x14},
+	{Name: "SOCK_DESTROY", Value: 0x15, Mask: 0x15},
+}}
+
+var zunion_other_type = union{Name: "other_type", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt424},
+}, Else: &zt360}
+
+var zunion_other_flags = union{Name: "other_flags", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt365},
+}, Else: &zt367}
+
+var zstruct_nlmsghdr_other = structure{Name: "nlmsghdr_other", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "nlmsg_len", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "nlmsg_type", Type: &zt425, Off: [3]uint16{4, 4, 4}},
+	{Name: "nlmsg_flags", Type: &zt426, Off: [3]uint16{6, 6, 6}},
+	{Name: "nlmsg_seq", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "nlmsg_pid", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_other_message = union{Name: "other_message", Alts: []alt{
+	{Vals: []uint64{0x3}, Type: &zt7},
+}, Else: &zt382}
+
+var zstruct_nlmsg_other = structure{Name: "nlmsg_other", Size: [3]uint16{20, 20, 20}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt427, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt428, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt303},
-}, Else: &zt303}
+	{Vals: []uint64{0x0}, Type: &zt359},
+	{Vals: []uint64{0x1}, Type: &zt423, Min: 16, Only: false},
+	{Vals: []uint64{0x5}, Type: &zt430, Min: 16, Only: false},
+	{Vals: []uint64{0x2, 0x3, 0x4, 0x6, 0x7, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x11, 0x13, 0x14, 0x15, 0x16, 0x17}, Type: &zt432, Min: 16, Only: false},
+}, Else: &zt359}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
@@ -8623,24 +9853,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt304, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt433, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt306, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt435, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt307, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt436, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt308, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt302, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt437, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt358, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt310, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt439, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -8721,91 +9951,91 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt314},
-	{Vals: []uint64{0x1}, Type: &zt315},
-}, Else: &zt176}
+	{Vals: []uint64{0x0}, Type: &zt443},
+	{Vals: []uint64{0x1}, Type: &zt444},
+}, Else: &zt205}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt226, Off: [3]uint16{8, 8, 8}},
+	{Name: "pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt317, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "ipi_ifindex", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipi_spec_dst", Type: &zt271, Off: [3]uint16{4, 4, 4}},
-	{Name: "ipi_addr", Type: &zt271, Off: [3]uint16{8, 8, 8}},
+	{Name: "ipi_ifindex", Type: &zt187, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt183, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt183, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
 	{Name: "ee_errno", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "ee_origin", Type: &zt218, Off: [3]uint16{4, 4, 4}},
-	{Name: "ee_type", Type: &zt218, Off: [3]uint16{5, 5, 5}},
-	{Name: "ee_code", Type: &zt218, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt325, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_origin", Type: &zt196, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt196, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt196, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt372, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt326, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt214, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt317},
-	{Vals: []uint64{0x10002}, Type: &zt318, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt297},
-	{Vals: []uint64{0x10004}, Type: &zt319, Min: 4, Only: false},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt248, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt320, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt321, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt322},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt323},
-	{Vals: []uint64{0x3}, Type: &zt297},
-	{Vals: []uint64{0x8}, Type: &zt324, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt327, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt326, Min: 16, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt446},
+	{Vals: []uint64{0x10002}, Type: &zt447, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt211},
+	{Vals: []uint64{0x10004}, Type: &zt448, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt337, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt449, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt450, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt412},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt451},
+	{Vals: []uint64{0x3}, Type: &zt211},
+	{Vals: []uint64{0x8}, Type: &zt452, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt453, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt214, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt313, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt316, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt328, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt442, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt445, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt454, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt309, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt438, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt312, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt441, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt330, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt456, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt434, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt331, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt434, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt333, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt459, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt332, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt458, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 8192, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt335, Attr: 16384, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt461, Attr: 16384, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 16384, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt336, Attr: 16384, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt462, Attr: 16384, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 16384, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Attr: 16384, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt434, Attr: 16384, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt337, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt434, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -8816,12 +10046,12 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt338, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt464, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt300, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt356, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -8832,21 +10062,21 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt301, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt302, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt358, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt301, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt302, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt358, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt252, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "family", Type: &zt341, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt342, Reg: 1, Reg32: 1},
 	{Name: "protocol", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt213, Reg: 3, Reg32: 3},
+	{Name: "usockvec", Type: &zt305, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
@@ -8907,19 +10137,19 @@ var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}
 }}
 
 var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "imr_multiaddr", Type: &zt271, Off: [3]uint16{0, 0, 0}},
-	{Name: "imr_interface", Type: &zt271, Off: [3]uint16{4, 4, 4}},
+	{Name: "imr_multiaddr", Type: &zt183, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt183, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
-	{Name: "ipv6mr_multiaddr", Type: &zt274, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipv6mr_interface", Type: &zt275, Off: [3]uint16{16, 16, 16}},
+	{Name: "ipv6mr_multiaddr", Type: &zt186, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt187, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
-	{Name: "gr_interface", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt344, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt326, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_interface", Type: &zt187, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt470, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt214, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -8946,10 +10176,10 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 }}
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "mr_ifindex", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt347, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_ifindex", Type: &zt187, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt473, Off: [3]uint16{4, 4, 4}},
 	{Name: "mr_alen", Type: &zt139, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt348, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_address", Type: &zt474, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -8960,17 +10190,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt341, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt466, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt467, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt342, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt343, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt345, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt346},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt349, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt350, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt468, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt469, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt471, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt472},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt475, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt476, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt351}
+}, Else: &zt477}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9030,9 +10260,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt479, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt480, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9122,9 +10352,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt481, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt482, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9179,9 +10409,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt483, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt484, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9196,9 +10426,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt485, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt486, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9215,9 +10445,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt488, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9292,9 +10522,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt489, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9309,9 +10539,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt491, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt492, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9392,9 +10622,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt493, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt494, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9404,9 +10634,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt496, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9416,9 +10646,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9439,9 +10669,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt499, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt500, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9472,9 +10702,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt501, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt502, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9494,9 +10724,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt503, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt504, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9515,9 +10745,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt505, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt506, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9542,9 +10772,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt507, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt508, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9565,9 +10795,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt509, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt510, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9588,9 +10818,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt511, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt512, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9605,9 +10835,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt514, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9621,9 +10851,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt516, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9640,9 +10870,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt517, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt518, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9655,9 +10885,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt519, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt520, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9676,9 +10906,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt521, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt522, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9688,9 +10918,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt523, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt524, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9702,9 +10932,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt526, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9719,9 +10949,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt528, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9735,9 +10965,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt529, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt530, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9747,9 +10977,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt531, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt532, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9762,9 +10992,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt534, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9781,17 +11011,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt535, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt536, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt465, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt478, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -9837,16 +11067,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt318, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt466, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt447, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt411, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt412},
-	{Vals: []uint64{0x1003b}, Type: &zt413, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt346},
-	{Vals: []uint64{0x1070006}, Type: &zt414},
+	{Vals: []uint64{0x10004}, Type: &zt537, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt538},
+	{Vals: []uint64{0x1003b}, Type: &zt539, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt472},
+	{Vals: []uint64{0x1070006}, Type: &zt540},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt351}
+}, Else: &zt477}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9911,10 +11141,10 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt416, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt479, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt542, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
@@ -10003,34 +11233,34 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt417, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt481, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt543, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt483, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt484, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt485, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt486, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt488, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
@@ -10106,202 +11336,202 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt418, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt489, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt544, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt491, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt492, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt493, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt494, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt496, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt499, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt500, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt501, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt502, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt503, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt504, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt505, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt506, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt507, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt508, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt509, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt510, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt511, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt512, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt514, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt516, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt517, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt518, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt519, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt520, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt521, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt522, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt523, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt524, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt526, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt528, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt529, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt530, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt531, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt532, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt534, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt535, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt536, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt465, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "optval", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -10362,25 +11592,25 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt545, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "tls", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt235, Class: 0x8, Defer: 2}
+}, Ret: &zt324, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt235, Class: 0x8, Defer: 0}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt324, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt235, Class: 0x8, Defer: 0}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt324, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt420, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt421, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt546, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt547, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt422, Class: 0x8, Defer: 1}
+}, Ret: &zt548, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -10394,8 +11624,8 @@ var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 }}
 
 var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
-	{Name: "ru_utime", Type: &zt248, Off: [3]uint16{0, 0, 0}},
-	{Name: "ru_stime", Type: &zt248, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_utime", Type: &zt337, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt337, Off: [3]uint16{16, 8, 16}},
 	{Name: "ru_maxrss", Type: &zt26, Attr: 1, Off: [3]uint16{32, 16, 32}},
 	{Name: "ru_ixrss", Type: &zt26, Attr: 1, Off: [3]uint16{40, 20, 40}},
 	{Name: "ru_idrss", Type: &zt26, Attr: 1, Off: [3]uint16{48, 24, 48}},
@@ -10413,28 +11643,28 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 }}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt425, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
-}, Ret: &zt235, Class: 0x8, Defer: 1}
+	{Name: "upid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt549, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt550, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt551, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt324, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zstruct_utsname = structure{Name: "utsname", Size: [3]uint16{390, 390, 390}, Fields: []field{
-	{Name: "sysname", Type: &zt426, Off: [3]uint16{0, 0, 0}},
-	{Name: "nodename", Type: &zt426, Off: [3]uint16{65, 65, 65}},
-	{Name: "release", Type: &zt426, Attr: 1, Off: [3]uint16{130, 130, 130}},
-	{Name: "version", Type: &zt426, Attr: 1, Off: [3]uint16{195, 195, 195}},
-	{Name: "machine", Type: &zt426, Attr: 1, Off: [3]uint16{260, 260, 260}},
-	{Name: "domainname", Type: &zt426, Attr: 1, Off: [3]uint16{325, 325, 325}},
+	{Name: "sysname", Type: &zt552, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt552, Off: [3]uint16{65, 65, 65}},
+	{Name: "release", Type: &zt552, Attr: 1, Off: [3]uint16{130, 130, 130}},
+	{Name: "version", Type: &zt552, Attr: 1, Off: [3]uint16{195, 195, 195}},
+	{Name: "machine", Type: &zt552, Attr: 1, Off: [3]uint16{260, 260, 260}},
+	{Name: "domainname", Type: &zt552, Attr: 1, Off: [3]uint16{325, 325, 325}},
 }}
 
 var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt427, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt553, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
@@ -10445,9 +11675,9 @@ var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 }}
 
 var zcall_semget = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "key", Type: &zt312, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt428, Reg: 2, Reg32: 2},
+	{Name: "semflg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
@@ -10457,13 +11687,13 @@ var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []va
 
 var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
 	{Name: "sem_num", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_op", Type: &zt429, Off: [3]uint16{2, 2, 2}},
-	{Name: "sem_flg", Type: &zt430, Off: [3]uint16{4, 4, 4}},
+	{Name: "sem_op", Type: &zt555, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt556, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt558, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
@@ -10486,47 +11716,47 @@ var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
 }}
 
 var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
-	{Name: "sem_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt434, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "sem_perm", Type: &zt319, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt560, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt225, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt316, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt561, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
-	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_perm", Type: &zt323, Off: [3]uint16{0, 0, 0}},
 	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
-	{Name: "pad1", Type: &zt436, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "pad1", Type: &zt239, Attr: 4, Off: [3]uint16{56, 40, 56}},
 	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
-	{Name: "pad2", Type: &zt436, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "pad2", Type: &zt239, Attr: 4, Off: [3]uint16{72, 48, 72}},
 	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{80, 52, 80}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{88, 56, 88}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{88, 56, 88}},
 }}
 
 var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt322, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt562, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
-	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_perm", Type: &zt323, Off: [3]uint16{0, 0, 0}},
 	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
 	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
 	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{64, 44, 64}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{72, 48, 72}},
 }}
 
 var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt322, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt563, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
@@ -10545,49 +11775,49 @@ var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fi
 var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt238, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt439, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt327, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt564, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt565, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt562, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt565, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt563, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt441, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt439, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt566, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt564, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt442, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt567, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt562, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt442, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt567, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt563, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt559, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
 	&zcall_semctl__SET,
@@ -10606,13 +11836,13 @@ var zcall_shmdt = call{Name: "shmdt", Args: []field{
 }, Ret: &zt7, Class: 0x24, Defer: 1}
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "key", Type: &zt312, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt554, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
 	{Name: "mtype", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "mtext", Type: &zt443, Off: [3]uint16{8, 4, 8}},
+	{Name: "mtext", Type: &zt568, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -10624,17 +11854,17 @@ var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt569, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt571, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt570, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
@@ -10649,67 +11879,67 @@ var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
 }}
 
 var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
-	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt448, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_perm", Type: &zt319, Off: [3]uint16{0, 0, 0}},
+	{Name: "times", Type: &zt573, Attr: 4, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
-	{Name: "rest", Type: &zt449, Attr: 4, Off: [3]uint16{96, 60, 96}},
+	{Name: "rest", Type: &zt574, Attr: 4, Off: [3]uint16{96, 60, 96}},
 }}
 
 var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt316, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt575, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
-	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt230, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_perm", Type: &zt319, Off: [3]uint16{0, 0, 0}},
+	{Name: "times", Type: &zt320, Attr: 4, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{112, 68, 112}},
-	{Name: "rest", Type: &zt239, Attr: 4, Off: [3]uint16{120, 72, 120}},
+	{Name: "rest", Type: &zt328, Attr: 4, Off: [3]uint16{120, 72, 120}},
 }}
 
 var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt316, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt576, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
-	{Name: "msg_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_perm", Type: &zt323, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_stime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_rtime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
 	{Name: "msg_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
 	{Name: "msg_cbytes", Type: &zt26, Attr: 4, Off: [3]uint16{72, 48, 72}},
 	{Name: "msg_qnum", Type: &zt26, Off: [3]uint16{80, 52, 80}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
-	{Name: "msg_lspid", Type: &zt235, Off: [3]uint16{96, 60, 96}},
-	{Name: "msg_lrpid", Type: &zt235, Off: [3]uint16{100, 64, 100}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{104, 68, 104}},
+	{Name: "msg_lspid", Type: &zt324, Off: [3]uint16{96, 60, 96}},
+	{Name: "msg_lrpid", Type: &zt324, Off: [3]uint16{100, 64, 100}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{104, 68, 104}},
 }}
 
 var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt322, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt577, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
-	{Name: "msg_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_perm", Type: &zt323, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_stime", Type: &zt13, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_rtime", Type: &zt13, Off: [3]uint16{56, 44, 56}},
 	{Name: "msg_ctime", Type: &zt13, Off: [3]uint16{64, 52, 64}},
 	{Name: "msg_cbytes", Type: &zt26, Attr: 4, Off: [3]uint16{72, 60, 72}},
 	{Name: "msg_qnum", Type: &zt26, Off: [3]uint16{80, 64, 80}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 68, 88}},
-	{Name: "msg_lspid", Type: &zt235, Off: [3]uint16{96, 72, 96}},
-	{Name: "msg_lrpid", Type: &zt235, Off: [3]uint16{100, 76, 100}},
-	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{104, 80, 104}},
+	{Name: "msg_lspid", Type: &zt324, Off: [3]uint16{96, 72, 96}},
+	{Name: "msg_lrpid", Type: &zt324, Off: [3]uint16{100, 76, 100}},
+	{Name: "unused", Type: &zt170, Attr: 4, Off: [3]uint16{104, 80, 104}},
 }}
 
 var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt322, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt578, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
@@ -10725,43 +11955,43 @@ var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fi
 
 var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt454, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt327, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt579, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt580, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt577, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt580, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt578, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt454, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt581, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt579, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt582, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt577, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt582, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt578, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt572, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_msgctl__SET,
@@ -10817,7 +12047,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt459, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt584, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -10827,23 +12057,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt461, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt585, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt586, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt587, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt586, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt588, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt589, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -10856,8 +12086,8 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Attr: 16384, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt591, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt592, Attr: 16384, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Attr: 16384, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Attr: 16384, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 12, 24}},
@@ -10865,13 +12095,13 @@ var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt590, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt593, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt591, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt592, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
@@ -10879,41 +12109,41 @@ var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt594, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt595, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt596, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt595, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt597, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt598, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt599, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt475, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt600, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Attr: 16384, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt591, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt592, Attr: 16384, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Attr: 16384, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Attr: 16384, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 20, 24}},
@@ -10921,13 +12151,13 @@ var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24,
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt601, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt602, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt591, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt592, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -10935,14 +12165,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt603, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt605, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -10952,50 +12182,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt482, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
+	{Name: "type", Type: &zt607, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt324, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt608, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt609, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt610, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt611, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt602, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt612, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt613, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt614, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt615, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt490, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt616, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt615, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -11009,25 +12239,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt618, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt619, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt620, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt621, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -11041,14 +12271,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt622, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt623, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt499, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt498, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt624, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt623, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -11061,31 +12291,31 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt626, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt627, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt628, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt504, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt629, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt626, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt505, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt630, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt628, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt583, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
@@ -11134,7 +12364,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt506, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt631, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -11171,18 +12401,18 @@ var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 1
 	{Name: "d_ino", Type: &zt26, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt507, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt508, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_name", Type: &zt632, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt633, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt510, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt635, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt511, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt636, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -11245,25 +12475,25 @@ var zcall_fchmod = call{Name: "fchmod", Args: []field{
 
 var zcall_chown = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_fchown = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_lchown = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt512, Class: 0x0, Defer: 1}
+}, Ret: &zt6, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -11271,8 +12501,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt513, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt514, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt637, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt638, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -11295,13 +12525,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt516, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt516, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt640, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt640, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt517, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt641, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -11312,13 +12542,13 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt518, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt425, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt642, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt551, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, Fields: []field{
 	{Name: "uptime", Type: &zt26, Off: [3]uint16{0, 0, 0}},
-	{Name: "loads", Type: &zt449, Off: [3]uint16{8, 4, 8}},
+	{Name: "loads", Type: &zt574, Off: [3]uint16{8, 4, 8}},
 	{Name: "totalram", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "freeram", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "sharedram", Type: &zt26, Off: [3]uint16{48, 24, 48}},
@@ -11326,25 +12556,25 @@ var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, 
 	{Name: "totalswap", Type: &zt26, Off: [3]uint16{64, 32, 64}},
 	{Name: "freeswap", Type: &zt26, Off: [3]uint16{72, 36, 72}},
 	{Name: "procs", Type: &zt139, Off: [3]uint16{80, 40, 80}},
-	{Name: "pad1", Type: &zt233, Off: [3]uint16{82, 42, 82}},
+	{Name: "pad1", Type: &zt174, Off: [3]uint16{82, 42, 82}},
 	{Name: "totalhigh", Type: &zt26, Off: [3]uint16{88, 44, 88}},
 	{Name: "freehigh", Type: &zt26, Off: [3]uint16{96, 48, 96}},
 	{Name: "mem_unit", Type: &zt11, Off: [3]uint16{104, 52, 104}},
 }}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt519, Reg: 0, Reg32: 0},
+	{Name: "info", Type: &zt643, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt520, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt520, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt520, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt520, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt644, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt644, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt644, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt644, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt645, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x0, Defer: 0}
 
 var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", Vals: []val{
@@ -11396,87 +12626,87 @@ var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 29, 30, 31, 32, 10, 11, 33, 34, 35, 12, 36, 37, 41, 38, 39, 40, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 43, 44, 42}}
 
 var zcall_ptrace__TRACEME = call{Name: "ptrace", Variant: "TRACEME", Args: []field{
-	{Name: "request", Type: &zt523, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt647, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1}
 
 var zcall_ptrace__PEEK = call{Name: "ptrace", Variant: "PEEK", Args: []field{
-	{Name: "request", Type: &zt524, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt525, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt649, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__PEEK_2 = call{Name: "ptrace", Variant: "PEEK", Args: []field{
-	{Name: "request", Type: &zt526, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt650, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt525, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt649, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__RESUME = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt527, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt528, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt652, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_2 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt529, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__REGS = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt530, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt654, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_2 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt531, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt655, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_3 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt532, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_4 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt533, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt657, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt534, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt658, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_3 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt535, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt659, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__REGS_5 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt536, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt660, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_6 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt537, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt661, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
@@ -11494,50 +12724,50 @@ var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", V
 }}
 
 var zcall_ptrace__OPTIONS = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt538, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt662, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt663, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_4 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt540, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt664, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_5 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt541, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_6 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt542, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt666, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_7 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt543, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt667, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_2 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt544, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt668, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt663, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__GETEVENTMSG = call{Name: "ptrace", Variant: "GETEVENTMSG", Args: []field{
-	{Name: "request", Type: &zt545, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt669, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt48, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
@@ -11714,26 +12944,26 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt547},
-	{Vals: []uint64{0x8}, Type: &zt548},
-	{Vals: []uint64{0xb}, Type: &zt549},
-	{Vals: []uint64{0x7}, Type: &zt550},
-	{Vals: []uint64{0x5}, Type: &zt551},
-	{Vals: []uint64{0x11}, Type: &zt552},
-	{Vals: []uint64{0x1d}, Type: &zt553},
-	{Vals: []uint64{0x1f}, Type: &zt554},
-}, Else: &zt555}
+	{Vals: []uint64{0x4}, Type: &zt671},
+	{Vals: []uint64{0x8}, Type: &zt672},
+	{Vals: []uint64{0xb}, Type: &zt673},
+	{Vals: []uint64{0x7}, Type: &zt674},
+	{Vals: []uint64{0x5}, Type: &zt675},
+	{Vals: []uint64{0x11}, Type: &zt676},
+	{Vals: []uint64{0x1d}, Type: &zt677},
+	{Vals: []uint64{0x1f}, Type: &zt678},
+}, Else: &zt679}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_ptr", Type: &zt25, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
@@ -11742,9 +12972,9 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 }}
 
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "si_timerid", Type: &zt176, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_timerid", Type: &zt205, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt559, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt683, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -11753,19 +12983,19 @@ var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fie
 }}
 
 var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt520, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt520, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt644, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt644, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt30, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt520, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt520, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt644, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt644, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -11774,19 +13004,19 @@ var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fie
 
 var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_addr_lsb", Type: &zt278, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr_lsb", Type: &zt190, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt566, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt690, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt566, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt690, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -11805,13 +13035,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt566, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt569, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt570, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt690, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt693, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt694, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt572, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt696, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -11873,53 +13103,53 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt574, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt575, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt698, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt699, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_pid", Type: &zt324, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt317, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
 	{Name: "si_ptr", Type: &zt25, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt557},
-	{Vals: []uint64{0x101}, Type: &zt558},
-	{Vals: []uint64{0x102}, Type: &zt560},
-	{Vals: []uint64{0x103}, Type: &zt561},
-	{Vals: []uint64{0x11}, Type: &zt562},
-	{Vals: []uint64{0x51}, Type: &zt563},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt564},
-	{Vals: []uint64{0x47}, Type: &zt565},
-	{Vals: []uint64{0x4b}, Type: &zt567},
-	{Vals: []uint64{0x8b}, Type: &zt568},
-	{Vals: []uint64{0x45}, Type: &zt571},
-	{Vals: []uint64{0x1d}, Type: &zt561},
-	{Vals: []uint64{0x100000}, Type: &zt573},
-	{Vals: []uint64{0x1f}, Type: &zt576},
-}, Else: &zt577}
+	{Vals: []uint64{0x100}, Type: &zt681},
+	{Vals: []uint64{0x101}, Type: &zt682},
+	{Vals: []uint64{0x102}, Type: &zt684},
+	{Vals: []uint64{0x103}, Type: &zt685},
+	{Vals: []uint64{0x11}, Type: &zt686},
+	{Vals: []uint64{0x51}, Type: &zt687},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt688},
+	{Vals: []uint64{0x47}, Type: &zt689},
+	{Vals: []uint64{0x4b}, Type: &zt691},
+	{Vals: []uint64{0x8b}, Type: &zt692},
+	{Vals: []uint64{0x45}, Type: &zt695},
+	{Vals: []uint64{0x1d}, Type: &zt685},
+	{Vals: []uint64{0x100000}, Type: &zt697},
+	{Vals: []uint64{0x1f}, Type: &zt700},
+}, Else: &zt701}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
-	{Name: "si_errno", Type: &zt411, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt556, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt578, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt537, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt680, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt702, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_ptrace__GETSIGINFO = call{Name: "ptrace", Variant: "GETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt579, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt703, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGINFO = call{Name: "ptrace", Variant: "SETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt580, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt704, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt581, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt705, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zset_nt_types = set{Name: "nt_types", Unknown: "NT_???", Vals: []val{
@@ -12010,34 +13240,34 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 }}
 
 var zcall_ptrace__GETREGSET = call{Name: "ptrace", Variant: "GETREGSET", Args: []field{
-	{Name: "request", Type: &zt582, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt583, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt584, Reg: 3, Reg32: 3},
+	{Name: "request", Type: &zt706, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt708, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETREGSET = call{Name: "ptrace", Variant: "SETREGSET", Args: []field{
-	{Name: "request", Type: &zt585, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt583, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt586, Reg: 3, Reg32: 3},
+	{Name: "request", Type: &zt709, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt710, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_3 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt587, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt711, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt663, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID_3 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt588, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt712, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__PID_4 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt589, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt713, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_PEEKSIGINFO_???", Vals: []val{
@@ -12046,48 +13276,48 @@ var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_P
 
 var zstruct_ptrace_peeksiginfo = structure{Name: "ptrace_peeksiginfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "flags", Type: &zt591, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt715, Off: [3]uint16{8, 8, 8}},
 	{Name: "nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zcall_ptrace__PEEKSIGINFO = call{Name: "ptrace", Variant: "PEEKSIGINFO", Args: []field{
-	{Name: "request", Type: &zt590, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt592, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt594, Reg: 3, Reg32: 3},
+	{Name: "request", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt716, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt718, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__GETSIGMASK = call{Name: "ptrace", Variant: "GETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt719, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt720, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGMASK = call{Name: "ptrace", Variant: "SETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt721, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt598, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt722, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "code", Type: &zt278, Off: [3]uint16{0, 0, 0}},
+	{Name: "code", Type: &zt190, Off: [3]uint16{0, 0, 0}},
 	{Name: "jt", Type: &zt105, Off: [3]uint16{2, 2, 2}},
 	{Name: "jf", Type: &zt105, Off: [3]uint16{3, 3, 3}},
-	{Name: "k", Type: &zt176, Off: [3]uint16{4, 4, 4}},
+	{Name: "k", Type: &zt205, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_ptrace__SECCOMP_GET_FILTER = call{Name: "ptrace", Variant: "SECCOMP_GET_FILTER", Args: []field{
-	{Name: "request", Type: &zt599, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt601, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt725, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt522, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "request", Type: &zt646, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Key: 0, Variants: []*call{
@@ -12125,7 +13355,7 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	&zcall_ptrace__SECCOMP_GET_FILTER,
 }}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
 var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_???", Vals: []val{
 	{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0},
@@ -12142,41 +13372,41 @@ var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_??
 }}
 
 var zcall_syslog__PLAIN = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt603, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt727, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_2 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt604, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt728, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt605, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt729, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_2 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt606, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt730, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_3 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt607, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt731, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_3 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt608, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt732, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_4 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt609, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt733, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_5 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt734, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val{
@@ -12191,21 +13421,21 @@ var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val
 }}
 
 var zcall_syslog__LEVEL = call{Name: "syslog", Variant: "LEVEL", Args: []field{
-	{Name: "type", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt735, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt612, Reg: 2, Reg32: 2},
+	{Name: "len", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_syslog__PLAIN_6 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt613, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt737, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_7 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt614, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt738, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt602, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt726, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -12222,90 +13452,90 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	&zcall_syslog__PLAIN_7,
 }}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt317, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt317, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt324, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt324, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt324, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt235, Class: 0x0, Defer: 0}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt324, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt317, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt317, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt615, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt739, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt616, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt740, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt235, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+}, Ret: &zt324, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt317, Reg: 0, Reg32: 0},
+}, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt317, Reg: 0, Reg32: 0},
+}, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt235, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+}, Ret: &zt324, Class: 0x0, Defer: 1}
 
 var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
 	{Name: "_LINUX_CAPABILITY_VERSION_1", Value: 0x19980330, Mask: 0x19980330},
@@ -12314,8 +13544,8 @@ var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERS
 }}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt618, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
+	{Name: "version", Type: &zt742, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt324, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
@@ -12363,52 +13593,52 @@ var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
 }}
 
 var zstruct_cap_data2 = structure{Name: "cap_data2", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "effective", Type: &zt620, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt620, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt620, Off: [3]uint16{8, 8, 8}},
-	{Name: "high", Type: &zt621, Off: [3]uint16{12, 12, 12}},
+	{Name: "effective", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt744, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt744, Off: [3]uint16{8, 8, 8}},
+	{Name: "high", Type: &zt745, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zstruct_cap_data1 = structure{Name: "cap_data1", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "effective", Type: &zt623, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt623, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt623, Off: [3]uint16{8, 8, 8}},
+	{Name: "effective", Type: &zt747, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt747, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt747, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_cap_data = union{Name: "cap_data", Alts: []alt{
-	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt622},
-}, Else: &zt624}
+	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt746},
+}, Else: &zt748}
 
 var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt619, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt749, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt619, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt626, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt750, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt751, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt245, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt334, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt581, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt705, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt628, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt752, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -12420,29 +13650,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt629, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt753, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt631, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt754, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt755, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt632, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt632, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt756, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt756, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt633, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt757, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt634, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt635, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt758, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt759, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -12471,19 +13701,19 @@ var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", 
 }}
 
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt636, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt636, Class: 0x0, Defer: 1}
+	{Name: "personality", Type: &zt760, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt760, Class: 0x0, Defer: 1}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt637, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt637, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt761, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt761, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt635, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt638, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt759, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt762, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -12574,7 +13804,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt640, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt764, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -12595,32 +13825,32 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt639, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt763, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt765, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt642, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt643, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt766, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt767, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt768, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt768, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt205, Reg: 0, Reg32: 0},
 	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -12632,23 +13862,23 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt769, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt769, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt43, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt45, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -12664,26 +13894,26 @@ var zset_sched_policies = set{Name: "sched_policies", Unknown: "SCHED_???", Vals
 }}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt646, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt770, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt646, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt770, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt646, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt770, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt646, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt770, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt335, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
@@ -12703,7 +13933,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt647, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt771, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -12711,9 +13941,9 @@ var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Clas
 var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "entry_number", Type: &zt226, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt648, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt648, Off: [3]uint16{8, 8, 8}},
+	{Name: "entry_number", Type: &zt317, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt772, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt772, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -12725,7 +13955,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt649, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt773, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -12811,13 +14041,13 @@ var zset_prctl_options = set{Name: "prctl_options", Unknown: "PR_???", Vals: []v
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 65, 66, 67, 68, 60, 61}}
 
 var zcall_prctl__SET_PDEATHSIG = call{Name: "prctl", Variant: "SET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt775, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_PDEATHSIG = call{Name: "prctl", Variant: "GET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt652, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt653, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt777, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: []val{
@@ -12827,12 +14057,12 @@ var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: 
 }}
 
 var zcall_prctl__GET_DUMPABLE = call{Name: "prctl", Variant: "GET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt654, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt655, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt778, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt779, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_DUMPABLE = call{Name: "prctl", Variant: "SET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt656, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt657, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt780, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt781, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: []val{
@@ -12841,91 +14071,91 @@ var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: [
 }}
 
 var zcall_prctl__GET_UNALIGN = call{Name: "prctl", Variant: "GET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt658, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt659, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt782, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt783, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UNALIGN = call{Name: "prctl", Variant: "SET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt660, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt661, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt784, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt785, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt662, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt787, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt664, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt788, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_2 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt789, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_2 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt666, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt790, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_3 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt667, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt791, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_2 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt792, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_4 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt669, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt793, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_NAME = call{Name: "prctl", Variant: "SET_NAME", Args: []field{
-	{Name: "option", Type: &zt670, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt671, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt795, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_NAME = call{Name: "prctl", Variant: "GET_NAME", Args: []field{
-	{Name: "option", Type: &zt672, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt673, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt796, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt797, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__GET_INT_3 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt674, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_5 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt675, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_3 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt800, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECCOMP_STRICT = call{Name: "prctl", Variant: "SET_SECCOMP_STRICT", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt678, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt802, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_seccomp_prog = structure{Name: "seccomp_prog", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "filter", Type: &zt681, Attr: 2048, Off: [3]uint16{8, 4, 4}},
+	{Name: "filter", Type: &zt805, Attr: 2048, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_prctl__SET_SECCOMP_FILTER = call{Name: "prctl", Variant: "SET_SECCOMP_FILTER", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt682, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt803, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", Vals: []val{
@@ -12935,8 +14165,8 @@ var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", V
 }}
 
 var zcall_prctl__SET_SECCOMP = call{Name: "prctl", Variant: "SET_SECCOMP", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt683, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt801, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt807, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -12987,13 +14217,13 @@ var zset_caps = set{Name: "caps", Unknown: "CAP_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}}
 
 var zcall_prctl__CAPBSET = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt684, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt808, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt809, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__CAPBSET_2 = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt686, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt810, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt809, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
@@ -13002,13 +14232,13 @@ var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_TSC = call{Name: "prctl", Variant: "GET_TSC", Args: []field{
-	{Name: "option", Type: &zt687, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt811, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt812, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_TSC = call{Name: "prctl", Variant: "SET_TSC", Args: []field{
-	{Name: "option", Type: &zt689, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt690, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt813, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt814, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
@@ -13023,29 +14253,29 @@ var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_SECUREBITS = call{Name: "prctl", Variant: "GET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt691, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt692, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt815, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt816, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECUREBITS = call{Name: "prctl", Variant: "SET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt693, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt694, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt817, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt818, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_TIMERSLACK = call{Name: "prctl", Variant: "SET_TIMERSLACK", Args: []field{
-	{Name: "option", Type: &zt695, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt819, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_4 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt696, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt820, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_5 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt697, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt821, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_6 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt822, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_KILL_???", Vals: []val{
@@ -13055,9 +14285,9 @@ var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_K
 }}
 
 var zcall_prctl__MCE_KILL_SET = call{Name: "prctl", Variant: "MCE_KILL_SET", Args: []field{
-	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt700, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt701, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt823, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt824, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt825, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -13068,20 +14298,20 @@ var zset_pr_mce_kill = set{Name: "pr_mce_kill", Unknown: "PR_MCE_KILL_???", Vals
 }}
 
 var zcall_prctl__MCE_KILL = call{Name: "prctl", Variant: "MCE_KILL", Args: []field{
-	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt702, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt823, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt826, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__MCE_KILL_GET = call{Name: "prctl", Variant: "MCE_KILL_GET", Args: []field{
-	{Name: "option", Type: &zt703, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt827, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Aux: &zt704, Class: 0x80, Defer: 5}
+}, Ret: &zt7, Aux: &zt828, Class: 0x80, Defer: 5}
 
 var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []val{
 	{Name: "PR_SET_MM_START_CODE", Value: 0x1, Mask: 0x1},
@@ -13102,25 +14332,25 @@ var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []va
 }}
 
 var zcall_prctl__SET_MM = call{Name: "prctl", Variant: "SET_MM", Args: []field{
-	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt706, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt829, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt830, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_UINT_6 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt831, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_4 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt832, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt709, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt833, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13128,12 +14358,12 @@ var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []fie
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__GET_TID_ADDRESS = call{Name: "prctl", Variant: "GET_TID_ADDRESS", Args: []field{
-	{Name: "option", Type: &zt710, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt834, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL_2 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt711, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt835, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13146,34 +14376,34 @@ var zset_pr_fp_mode = set{Name: "pr_fp_mode", Unknown: "PR_FP_MODE_???", Vals: [
 }}
 
 var zcall_prctl__SET_FP_MODE = call{Name: "prctl", Variant: "SET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt712, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt713, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt836, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt837, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_FP_MODE = call{Name: "prctl", Variant: "GET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt714, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt713, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt838, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt837, Class: 0x80, Defer: 1}
 
 var zcall_prctl__CAP_AMBIENT_ONE = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt716, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt840, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt809, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_2 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt717, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt841, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt809, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_3 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt718, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt842, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt809, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -13186,8 +14416,8 @@ var zset_pr_cap_ambient = set{Name: "pr_cap_ambient", Unknown: "PR_CAP_AMBIENT_?
 }}
 
 var zcall_prctl__CAP_AMBIENT = call{Name: "prctl", Variant: "CAP_AMBIENT", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt719, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt843, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -13209,9 +14439,9 @@ var zset_pr_spec_get = set{Name: "pr_spec_get", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__GET_SPECULATION = call{Name: "prctl", Variant: "GET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt722, Class: 0x80, Defer: 2}
+	{Name: "option", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt845, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt846, Class: 0x80, Defer: 2}
 
 var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []val{
 	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
@@ -13221,31 +14451,31 @@ var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__SET_SPECULATION = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt724, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt848, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt849, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_2 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt726, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt850, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt849, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_3 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt727, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt849, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_OTHER = call{Name: "prctl", Variant: "SET_SPECULATION_OTHER", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt845, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_BOOL_3 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt728, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt852, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13258,19 +14488,19 @@ var zset_pr_sud = set{Name: "pr_sud", Unknown: "PR_SYS_DISPATCH_???", Vals: []va
 }}
 
 var zcall_prctl__SET_SYSCALL_USER_DISPATCH = call{Name: "prctl", Variant: "SET_SYSCALL_USER_DISPATCH", Args: []field{
-	{Name: "option", Type: &zt729, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt854, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_VMA_NAME = call{Name: "prctl", Variant: "SET_VMA_NAME", Args: []field{
-	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt732, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt856, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt733, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt857, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: []val{
@@ -13278,8 +14508,8 @@ var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: [
 }}
 
 var zcall_prctl__SET_VMA = call{Name: "prctl", Variant: "SET_VMA", Args: []field{
-	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt734, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt858, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -13290,12 +14520,12 @@ var zset_pr_ptracer = set{Name: "pr_ptracer", Vals: []val{
 }}
 
 var zcall_prctl__SET_PTRACER = call{Name: "prctl", Variant: "SET_PTRACER", Args: []field{
-	{Name: "option", Type: &zt735, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt859, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt860, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt650, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt774, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13378,36 +14608,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt738, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt862, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt739, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt863, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt740, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt741, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt865, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt742, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt866, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt867, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt861, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -13454,16 +14684,16 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt868, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt745, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt869, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
-	{Name: "time", Type: &zt248, Off: [3]uint16{72, 36, 72}},
+	{Name: "time", Type: &zt337, Off: [3]uint16{72, 36, 72}},
 	{Name: "tick", Type: &zt23, Off: [3]uint16{88, 44, 88}},
 	{Name: "ppsfreq", Type: &zt23, Off: [3]uint16{96, 48, 96}},
 	{Name: "jitter", Type: &zt23, Off: [3]uint16{104, 52, 104}},
@@ -13474,7 +14704,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt746, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt870, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -13487,12 +14717,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt747, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt871, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt749, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt873, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -13506,8 +14736,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt750, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt751, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt874, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt875, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
@@ -13548,9 +14778,9 @@ var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
 var zcall_mount = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt733, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
-	{Name: "flags", Type: &zt752, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt733, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "type", Type: &zt857, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt876, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt857, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
@@ -13562,7 +14792,7 @@ var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []va
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
 	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt753, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt877, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
@@ -13574,7 +14804,7 @@ var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
 	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt754, Reg: 1, Reg32: 1},
+	{Name: "swap_flags", Type: &zt878, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
@@ -13604,19 +14834,19 @@ var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???",
 }}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt755, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt756, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt757, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt733, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
+	{Name: "magic1", Type: &zt879, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt857, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt882, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt882, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -13638,7 +14868,7 @@ var zcall_create_module = call{Name: "create_module", Args: []field{
 var zcall_init_module = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt857, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???", Vals: []val{
@@ -13647,8 +14877,8 @@ var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???"
 }}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt759, Reg: 1, Reg32: 1},
+	{Name: "name_user", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt883, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
@@ -13663,12 +14893,69 @@ var zcall_query_module = call{Name: "query_module", Args: []field{
 	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
+var zset_quota_cmds = set{Name: "quota_cmds", Unknown: "Q_???", Vals: []val{
+	{Name: "QCMD(Q_SYNC, USRQUOTA)", Value: 0x80000100, Mask: 0x80000100},
+	{Name: "QCMD(Q_SYNC, GRPQUOTA)", Value: 0x80000101, Mask: 0x80000101},
+	{Name: "QCMD(Q_SYNC, PRJQUOTA)", Value: 0x80000102, Mask: 0x80000102},
+	{Name: "QCMD(Q_QUOTAON, USRQUOTA)", Value: 0x80000200, Mask: 0x80000200},
+	{Name: "QCMD(Q_QUOTAON, GRPQUOTA)", Value: 0x80000201, Mask: 0x80000201},
+	{Name: "QCMD(Q_QUOTAON, PRJQUOTA)", Value: 0x80000202, Mask: 0x80000202},
+	{Name: "QCMD(Q_QUOTAOFF, USRQUOTA)", Value: 0x80000300, Mask: 0x80000300},
+	{Name: "QCMD(Q_QUOTAOFF, GRPQUOTA)", Value: 0x80000301, Mask: 0x80000301},
+	{Name: "QCMD(Q_QUOTAOFF, PRJQUOTA)", Value: 0x80000302, Mask: 0x80000302},
+	{Name: "QCMD(Q_GETFMT, USRQUOTA)", Value: 0x80000400, Mask: 0x80000400},
+	{Name: "QCMD(Q_GETFMT, GRPQUOTA)", Value: 0x80000401, Mask: 0x80000401},
+	{Name: "QCMD(Q_GETFMT, PRJQUOTA)", Value: 0x80000402, Mask: 0x80000402},
+	{Name: "QCMD(Q_GETINFO, USRQUOTA)", Value: 0x80000500, Mask: 0x80000500},
+	{Name: "QCMD(Q_GETINFO, GRPQUOTA)", Value: 0x80000501, Mask: 0x80000501},
+	{Name: "QCMD(Q_GETINFO, PRJQUOTA)", Value: 0x80000502, Mask: 0x80000502},
+	{Name: "QCMD(Q_SETINFO, USRQUOTA)", Value: 0x80000600, Mask: 0x80000600},
+	{Name: "QCMD(Q_SETINFO, GRPQUOTA)", Value: 0x80000601, Mask: 0x80000601},
+	{Name: "QCMD(Q_SETINFO, PRJQUOTA)", Value: 0x80000602, Mask: 0x80000602},
+	{Name: "QCMD(Q_GETQUOTA, USRQUOTA)", Value: 0x80000700, Mask: 0x80000700},
+	{Name: "QCMD(Q_GETQUOTA, GRPQUOTA)", Value: 0x80000701, Mask: 0x80000701},
+	{Name: "QCMD(Q_GETQUOTA, PRJQUOTA)", Value: 0x80000702, Mask: 0x80000702},
+	{Name: "QCMD(Q_SETQUOTA, USRQUOTA)", Value: 0x80000800, Mask: 0x80000800},
+	{Name: "QCMD(Q_SETQUOTA, GRPQUOTA)", Value: 0x80000801, Mask: 0x80000801},
+	{Name: "QCMD(Q_SETQUOTA, PRJQUOTA)", Value: 0x80000802, Mask: 0x80000802},
+	{Name: "QCMD(Q_GETNEXTQUOTA, USRQUOTA)", Value: 0x80000900, Mask: 0x80000900},
+	{Name: "QCMD(Q_GETNEXTQUOTA, GRPQUOTA)", Value: 0x80000901, Mask: 0x80000901},
+	{Name: "QCMD(Q_GETNEXTQUOTA, PRJQUOTA)", Value: 0x80000902, Mask: 0x80000902},
+	{Name: "QCMD(Q_XQUOTAON, USRQUOTA)", Value: 0x580100, Mask: 0x580100},
+	{Name: "QCMD(Q_XQUOTAON, GRPQUOTA)", Value: 0x580101, Mask: 0x580101},
+	{Name: "QCMD(Q_XQUOTAON, PRJQUOTA)", Value: 0x580102, Mask: 0x580102},
+	{Name: "QCMD(Q_XQUOTAOFF, USRQUOTA)", Value: 0x580200, Mask: 0x580200},
+	{Name: "QCMD(Q_XQUOTAOFF, GRPQUOTA)", Value: 0x580201, Mask: 0x580201},
+	{Name: "QCMD(Q_XQUOTAOFF, PRJQUOTA)", Value: 0x580202, Mask: 0x580202},
+	{Name: "QCMD(Q_XGETQUOTA, USRQUOTA)", Value: 0x580300, Mask: 0x580300},
+	{Name: "QCMD(Q_XGETQUOTA, GRPQUOTA)", Value: 0x580301, Mask: 0x580301},
+	{Name: "QCMD(Q_XGETQUOTA, PRJQUOTA)", Value: 0x580302, Mask: 0x580302},
+	{Name: "QCMD(Q_XSETQLIM, USRQUOTA)", Value: 0x580400, Mask: 0x580400},
+	{Name: "QCMD(Q_XSETQLIM, GRPQUOTA)", Value: 0x580401, Mask: 0x580401},
+	{Name: "QCMD(Q_XSETQLIM, PRJQUOTA)", Value: 0x580402, Mask: 0x580402},
+	{Name: "QCMD(Q_XGETQSTAT, USRQUOTA)", Value: 0x580500, Mask: 0x580500},
+	{Name: "QCMD(Q_XGETQSTAT, GRPQUOTA)", Value: 0x580501, Mask: 0x580501},
+	{Name: "QCMD(Q_XGETQSTAT, PRJQUOTA)", Value: 0x580502, Mask: 0x580502},
+	{Name: "QCMD(Q_XQUOTARM, USRQUOTA)", Value: 0x580600, Mask: 0x580600},
+	{Name: "QCMD(Q_XQUOTARM, GRPQUOTA)", Value: 0x580601, Mask: 0x580601},
+	{Name: "QCMD(Q_XQUOTARM, PRJQUOTA)", Value: 0x580602, Mask: 0x580602},
+	{Name: "QCMD(Q_XQUOTASYNC, USRQUOTA)", Value: 0x580700, Mask: 0x580700},
+	{Name: "QCMD(Q_XQUOTASYNC, GRPQUOTA)", Value: 0x580701, Mask: 0x580701},
+	{Name: "QCMD(Q_XQUOTASYNC, PRJQUOTA)", Value: 0x580702, Mask: 0x580702},
+	{Name: "QCMD(Q_XGETQSTATV, USRQUOTA)", Value: 0x580800, Mask: 0x580800},
+	{Name: "QCMD(Q_XGETQSTATV, GRPQUOTA)", Value: 0x580801, Mask: 0x580801},
+	{Name: "QCMD(Q_XGETQSTATV, PRJQUOTA)", Value: 0x580802, Mask: 0x580802},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, USRQUOTA)", Value: 0x580900, Mask: 0x580900},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, GRPQUOTA)", Value: 0x580901, Mask: 0x580901},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, PRJQUOTA)", Value: 0x580902, Mask: 0x580902},
+}, Sorted: []uint16{27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
+
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt884, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 4}
 
 var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -13686,7 +14973,7 @@ var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 0x
 
 var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt324, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -13701,46 +14988,46 @@ var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []va
 
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt886, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt886, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt886, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 2}
 
@@ -13764,27 +15051,27 @@ var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt763, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt764, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt888, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt889, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -13824,7 +15111,7 @@ var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
 
 var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt245},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt334},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
@@ -13833,39 +15120,39 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt767},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt892},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt768},
-}, Else: &zt176}
+	{Vals: []uint64{0x5}, Type: &zt893},
+}, Else: &zt205}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt766, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt891, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt894, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt770, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt895, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt771, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt896, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt649, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt773, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt772, Reg: 1, Reg32: 1},
+	{Name: "ctx", Type: &zt897, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
@@ -13883,8 +15170,8 @@ var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "events", Type: &zt899, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt334, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
@@ -13917,51 +15204,51 @@ var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []
 var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
-	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_rw_flags", Type: &zt900, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt901, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt555, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
-	{Name: "aio_buf", Type: &zt777, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
-	{Name: "aio_buf", Type: &zt778, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
-	{Name: "aio_buf", Type: &zt779, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
-	{Name: "aio_buf", Type: &zt780, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_buf", Type: &zt902, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt903, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt904, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt905, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
 	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
-	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
-	{Name: "aio_flags", Type: &zt781, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_reserved2", Type: &zt269, Off: [3]uint16{48, 48, 48}},
+	{Name: "aio_flags", Type: &zt906, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
 }}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt783, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "iocbpp", Type: &zt908, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
-	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_rw_flags", Type: &zt900, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt901, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt555, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
-	{Name: "rest", Type: &zt784, Off: [3]uint16{24, 24, 24}},
+	{Name: "rest", Type: &zt909, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt785, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt786, Reg: 2, Reg32: 2},
+	{Name: "iocb", Type: &zt910, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt911, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt787, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt912, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt788, Reg: 1, Reg32: 2},
+	{Name: "buf", Type: &zt913, Reg: 1, Reg32: 2},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -13999,20 +15286,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt791, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt915, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt916, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt917, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -14029,27 +15316,27 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt508, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt507, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_type", Type: &zt633, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt632, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt796, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt921, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
 	{Name: "tidptr", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt235, Class: 0x0, Defer: 1}
+}, Ret: &zt324, Class: 0x0, Defer: 1}
 
 var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt558, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt245, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt334, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zset_fadvise = set{Name: "fadvise", Unknown: "POSIX_FADV_???", Vals: []val{
@@ -14065,7 +15352,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt922, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -14100,7 +15387,7 @@ var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []
 }}
 
 var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
-	{Name: "sigev_notify_thread_id", Type: &zt235, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_thread_id", Type: &zt324, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
@@ -14109,24 +15396,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt804, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt929, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt802},
-	{Vals: []uint64{0x2}, Type: &zt803},
-}, Else: &zt805}
+	{Vals: []uint64{0x4}, Type: &zt927},
+	{Vals: []uint64{0x2}, Type: &zt928},
+}, Else: &zt930}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt799, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt800, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt801, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt806, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt924, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt925, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt926, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt931, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt807, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt932, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -14135,20 +15422,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt320, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt320, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt449, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt449, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt809, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt810, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt934, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt935, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt810, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt935, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -14160,48 +15447,48 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt334, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt335, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt335, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt334, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt335, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt422, Class: 0x8, Defer: 1}
+}, Ret: &zt548, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt917, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
@@ -14212,7 +15499,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt812, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt937, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14239,15 +15526,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt813, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt815, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt938, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt940, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt816, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt941, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt817, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt818, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt942, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt943, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -14267,11 +15554,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt819, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt820, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt944, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt945, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt821, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt946, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -14279,18 +15566,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt823, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt948, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt824, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt949, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt822, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt825, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt947, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt950, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -14302,7 +15589,7 @@ var zcall_mq_timedsend = call{Name: "mq_timedsend", Args: []field{
 	{Name: "u_msg_ptr", Type: &zt3, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msg_prio", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt245, Reg: 4, Reg32: 4},
+	{Name: "u_abs_timeout", Type: &zt334, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
@@ -14310,18 +15597,18 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 	{Name: "u_msg_ptr", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "u_msg_prio", Type: &zt69, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt245, Reg: 4, Reg32: 4},
+	{Name: "u_abs_timeout", Type: &zt334, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt807, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt932, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt825, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt826, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt950, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt951, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -14342,8 +15629,8 @@ var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []va
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt828, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt829, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt953, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt954, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -14354,16 +15641,16 @@ var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 }}
 
 var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
-	{Vals: []uint64{0x1, 0x2}, Type: &zt235},
+	{Vals: []uint64{0x1, 0x2}, Type: &zt324},
 	{Vals: []uint64{0x3}, Type: &zt0},
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt830, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt831, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt579, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt955, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt956, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt703, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt550, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt551, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zset_key_spec = set{Name: "key_spec", Vals: []val{
@@ -14378,18 +15665,18 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 }}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt832, Reg: 3, Reg32: 3},
+	{Name: "_type", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt957, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -14429,33 +15716,33 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt959, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt960, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt857, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt961, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt962, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt838, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt963, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt317, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt317, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
@@ -14490,63 +15777,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt840, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt964, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt965, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt841, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt966, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt967, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt843, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt968, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt845, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt885, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt957, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -14562,64 +15849,64 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt976, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt852, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt967, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt980, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt981, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt411, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg4", Type: &zt537, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt983, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt957, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt859, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt984, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt985, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt861, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt986, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt857, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals: []val{
@@ -14627,15 +15914,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt863, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt987, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt957, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt957, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt957, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt988, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt833, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt958, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14675,15 +15962,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt989, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt865, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt990, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt989, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt865, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt990, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -14715,7 +16002,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt866, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt991, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -14724,30 +16011,30 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt867, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt867, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt992, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt992, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt758, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt759, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -14760,91 +16047,91 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "user", Type: &zt317, Reg: 2, Reg32: 2},
+	{Name: "group", Type: &zt317, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt812, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt937, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt994, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt868, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt993, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt887, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "mode", Type: &zt304, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt996, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
+	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt995, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt997, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt995, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt998, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -14866,7 +16153,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt874, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt999, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -14875,9 +16162,9 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt525, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt875, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt649, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt1000, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -14889,18 +16176,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt1001, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt1001, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt877, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1002, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1002, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -14913,14 +16200,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt1003, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "iov", Type: &zt303, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1002, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -14929,12 +16216,12 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 }}
 
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt879, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt880, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt882, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt883, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt1005, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt1006, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1007, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -14943,24 +16230,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt885, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1009, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt722, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -14972,8 +16259,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt887, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt1011, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -14993,21 +16280,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt889, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt1013, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt809, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt810, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt934, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt935, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt810, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt935, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -15017,9 +16304,9 @@ var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt890, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1014, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -15029,9 +16316,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt722, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt891, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1015, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -15042,7 +16329,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt892, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1016, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -15050,7 +16337,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt893, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1017, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -15094,12 +16381,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt894, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1018, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt894, Reg: 1, Reg32: 1},
+	{Name: "fildes", Type: &zt305, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1018, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -15108,12 +16395,12 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt895, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1019, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt208, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt300, Attr: 8, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 5},
@@ -15121,17 +16408,17 @@ var zcall_preadv = call{Name: "preadv", Args: []field{
 
 var zcall_pwritev = call{Name: "pwritev", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt303, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt581, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt705, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zset_perf_sizes = set{Name: "perf_sizes", Unknown: "PERF_ATTR_SIZE_???", Vals: []val{
@@ -15174,8 +16461,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt897},
-	{Vals: []uint64{0x1}, Type: &zt898},
+	{Vals: []uint64{0x0}, Type: &zt1021},
+	{Vals: []uint64{0x1}, Type: &zt1022},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -15222,61 +16509,61 @@ var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
 }}
 
 var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
-	{Name: "type", Type: &zt569, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt896, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt899, Off: [3]uint16{8, 8, 8}},
+	{Name: "type", Type: &zt693, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt1020, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt1023, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt900, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt901, Off: [3]uint16{32, 32, 32}},
-	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
-	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
-	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
-	{Name: "exclusive", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
-	{Name: "exclude_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
-	{Name: "exclude_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
-	{Name: "exclude_hv", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
-	{Name: "exclude_idle", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
-	{Name: "mmap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
-	{Name: "comm", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
-	{Name: "freq", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
-	{Name: "inherit_stat", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
-	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
-	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
-	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
-	{Name: "precise_ip", Type: &zt902, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
-	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
-	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
-	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
-	{Name: "exclude_guest", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
-	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
-	{Name: "exclude_callchain_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
-	{Name: "mmap2", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
-	{Name: "comm_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
-	{Name: "use_clockid", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
-	{Name: "context_switch", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
-	{Name: "write_backward", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
-	{Name: "namespaces", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
-	{Name: "ksymbol", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
-	{Name: "bpf_event", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
-	{Name: "aux_output", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
-	{Name: "cgroup", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
-	{Name: "text_poke", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
-	{Name: "build_id", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
-	{Name: "inherit_thread", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
-	{Name: "remove_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
-	{Name: "sigtrap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
+	{Name: "sample_type", Type: &zt1024, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt1025, Off: [3]uint16{32, 32, 32}},
+	{Name: "disabled", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "exclude_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
+	{Name: "exclude_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
+	{Name: "exclude_hv", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
+	{Name: "exclude_idle", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
+	{Name: "mmap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
+	{Name: "comm", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
+	{Name: "freq", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
+	{Name: "inherit_stat", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
+	{Name: "enable_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
+	{Name: "task", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
+	{Name: "watermark", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
+	{Name: "precise_ip", Type: &zt1026, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "mmap_data", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
+	{Name: "sample_id_all", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
+	{Name: "exclude_host", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
+	{Name: "exclude_guest", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
+	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
+	{Name: "exclude_callchain_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
+	{Name: "mmap2", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
+	{Name: "comm_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
+	{Name: "use_clockid", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
+	{Name: "context_switch", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
+	{Name: "write_backward", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
+	{Name: "namespaces", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
+	{Name: "ksymbol", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
+	{Name: "bpf_event", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
+	{Name: "aux_output", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
+	{Name: "cgroup", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
+	{Name: "text_poke", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
+	{Name: "build_id", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
+	{Name: "inherit_thread", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
+	{Name: "remove_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
+	{Name: "sigtrap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
 	{Name: "wakeup_events", Type: &zt11, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}, Cond: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "config1", Type: &zt80, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "config2", Type: &zt80, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x800}}},
 	{Name: "sample_regs_user", Type: &zt80, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}},
-	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}},
+	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}, Cond: &expr{Op: 2, Num: 0x1e}},
 	{Name: "sample_regs_intr", Type: &zt80, Attr: 1, Off: [3]uint16{96, 96, 96}},
 	{Name: "aux_watermark", Type: &zt11, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "sample_max_stack", Type: &zt139, Attr: 1, Off: [3]uint16{108, 108, 108}},
-	{Name: "reserved_2", Type: &zt233, Off: [3]uint16{110, 110, 110}},
+	{Name: "reserved_2", Type: &zt174, Off: [3]uint16{110, 110, 110}},
 	{Name: "aux_sample_size", Type: &zt11, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "reserved_3", Type: &zt12, Off: [3]uint16{116, 116, 116}},
 	{Name: "sig_data", Type: &zt80, Attr: 1, Off: [3]uint16{120, 120, 120}},
@@ -15290,24 +16577,24 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt903, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt1027, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt324, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt904, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1028, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt905, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt1029, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt907, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt1031, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt334, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_CLASS_???", Vals: []val{
@@ -15330,7 +16617,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt908, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1032, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -15375,69 +16662,69 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt909, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt910, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt868, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt1033, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt1034, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt993, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt911, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt911, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt1035, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt1035, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt912, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt913, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt639, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt1036, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt1037, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt914, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt1038, Attr: 16384, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt915, Reg: 2, Reg32: 2},
+	{Name: "handle", Type: &zt1039, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt914, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt1038, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt868, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt916, Reg: 1, Reg32: 1},
+	{Name: "mountdirfd", Type: &zt993, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt1040, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt747, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt871, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt917, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt1041, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt919, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt1043, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -15453,7 +16740,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1044, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -15463,24 +16750,24 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt921, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt1045, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt923, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt1047, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt1049, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt303, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt1049, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -15508,15 +16795,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt928},
+	{Vals: []uint64{0x7}, Type: &zt1052},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt926, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt927, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt929, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "pid1", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt324, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt1051, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt1053, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -15527,8 +16814,8 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt930, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1054, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -15543,8 +16830,8 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt770, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "sched_flags", Type: &zt1055, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -15555,15 +16842,15 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 }}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt932, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1056, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt770, Off: [3]uint16{4, 4, 4}},
+	{Name: "sched_flags", Type: &zt1055, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -15574,8 +16861,8 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 }}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1057, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -15587,11 +16874,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt934, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1058, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -15611,9 +16898,9 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt936, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt937, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt682, Reg: 2, Reg32: 2},
+	{Name: "op", Type: &zt1060, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1061, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_???", Vals: []val{
@@ -15628,9 +16915,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt938, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "op", Type: &zt1062, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt1063, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -15640,14 +16927,14 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt940, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "op", Type: &zt1064, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt1065, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt935, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt1059, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_seccomp__SET_MODE_FILTER,
@@ -15662,9 +16949,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt942, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt1066, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt943, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -15677,8 +16964,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt944, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1068, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -15692,7 +16979,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt945, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1069, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -15786,14 +17073,14 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt947, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt1071, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt948, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt1072, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
-	{Name: "map_name", Type: &zt949, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_name", Type: &zt169, Off: [3]uint16{28, 28, 28}},
 	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
 	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
 	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
@@ -15810,9 +17097,9 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt952, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1074, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1075, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
@@ -15822,20 +17109,20 @@ var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt954, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1074, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1077, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt951, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt1074, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt1074, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -15929,30 +17216,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt958, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt1081, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt951, Off: [3]uint16{8, 8, 8}},
-	{Name: "license", Type: &zt733, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt959, Off: [3]uint16{24, 20, 20}},
+	{Name: "insns", Type: &zt1074, Off: [3]uint16{8, 8, 8}},
+	{Name: "license", Type: &zt857, Off: [3]uint16{16, 16, 16}},
+	{Name: "hi", Type: &zt1082, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt951, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt1074, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt960, Off: [3]uint16{44, 40, 44}},
-	{Name: "prog_name", Type: &zt949, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_flags", Type: &zt1083, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt169, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt961, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt1084, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt951, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt1074, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt951, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt1074, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt951, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt1074, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -15961,114 +17248,114 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 }}
 
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "pathname", Type: &zt733, Off: [3]uint16{0, 0, 0}},
+	{Name: "pathname", Type: &zt857, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt963, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt868, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt1086, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt993, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt961, Off: [3]uint16{8, 8, 8}},
-	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
+	{Name: "attach_type", Type: &zt1084, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_flags", Type: &zt205, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fields: []field{
 	{Name: "start_id", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "next_id", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "open_flags", Type: &zt176, Off: [3]uint16{8, 8, 8}},
+	{Name: "open_flags", Type: &zt205, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt951, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt1074, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt950},
-	{Vals: []uint64{0x2}, Type: &zt953},
-	{Vals: []uint64{0x1, 0x15}, Type: &zt955},
-	{Vals: []uint64{0x3}, Type: &zt956},
-	{Vals: []uint64{0x4}, Type: &zt957},
-	{Vals: []uint64{0x5}, Type: &zt962},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt964},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt965},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt966},
-	{Vals: []uint64{0xf}, Type: &zt967},
+	{Vals: []uint64{0x0}, Type: &zt1073},
+	{Vals: []uint64{0x2}, Type: &zt1076},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt1078},
+	{Vals: []uint64{0x3}, Type: &zt1079},
+	{Vals: []uint64{0x4}, Type: &zt1080},
+	{Vals: []uint64{0x5}, Type: &zt1085},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt1087},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt1088},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1089},
+	{Vals: []uint64{0xf}, Type: &zt1090},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1092, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1093, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1094, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1095, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1096, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1097, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1098, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1099, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1100, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1101, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1102, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt946, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1070, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1091, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -16091,11 +17378,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt980, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt546, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt547, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1103, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -16105,7 +17392,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt981, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1104, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -16126,14 +17413,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt984, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1107, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1106, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt982, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt1105, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1105, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1106, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -16146,34 +17433,34 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt985, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1108, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt1001, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt1001, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt205, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt208, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt300, Attr: 8, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt900, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt303, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt900, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -16191,7 +17478,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt986, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt1109, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -16254,22 +17541,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt988, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt1111, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt989, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt1112, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt634, Off: [3]uint16{28, 28, 28}},
-	{Name: "spare0", Type: &zt233, Off: [3]uint16{30, 30, 30}},
+	{Name: "stx_mode", Type: &zt758, Off: [3]uint16{28, 28, 28}},
+	{Name: "spare0", Type: &zt174, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt989, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt990, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt990, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt990, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt990, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt1112, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt1113, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt1113, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt1113, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt1113, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -16277,19 +17564,19 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt991, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt1114, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt987, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt988, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt992, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1110, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1111, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt1115, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt996, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -16297,16 +17584,16 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt899, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt334, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1116, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
 	{Name: "rseq", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "rseq_len", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -16316,8 +17603,8 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt581, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "info", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
 var zset_uring_setup_flags = set{Name: "uring_setup_flags", Unknown: "IORING_SETUP_???", Vals: []val{
@@ -16388,19 +17675,19 @@ var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fiel
 var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
 	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "flags", Type: &zt994, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt1117, Off: [3]uint16{8, 8, 8}},
 	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "features", Type: &zt995, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "features", Type: &zt1118, Attr: 16384, Off: [3]uint16{20, 20, 20}},
 	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "resv", Type: &zt621, Off: [3]uint16{28, 28, 28}},
-	{Name: "sq_off", Type: &zt996, Attr: 16384, Off: [3]uint16{40, 40, 40}},
-	{Name: "cq_off", Type: &zt997, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+	{Name: "resv", Type: &zt745, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt1119, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt1120, Attr: 16384, Off: [3]uint16{80, 80, 80}},
 }}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt998, Reg: 1, Reg32: 1},
+	{Name: "params", Type: &zt1121, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
@@ -16418,8 +17705,8 @@ var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt999, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt886, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1122, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt1010, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x12, Defer: 6}
 
@@ -16454,35 +17741,35 @@ var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals
 
 var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1002, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1124, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1125, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1003, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1126, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1127, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1005, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1128, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1127, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1006, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1129, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1127, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1000, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1123, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
@@ -16503,9 +17790,9 @@ var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???"
 }}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1130, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
@@ -16520,11 +17807,11 @@ var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_?
 }}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt993, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1008, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1131, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
@@ -16532,8 +17819,8 @@ var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: [
 }}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1009, Reg: 1, Reg32: 1},
+	{Name: "_fs_name", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1132, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
@@ -16550,55 +17837,55 @@ var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Val
 
 var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1011, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1134, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1012, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1135, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt857, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1013, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt1014, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt1137, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1015, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1138, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt993, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1016, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1139, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt993, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1017, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1140, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt857, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1010, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1133, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -16630,8 +17917,8 @@ var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals:
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1018, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt1019, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1141, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1142, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
@@ -16642,9 +17929,9 @@ var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: [
 }}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1020, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1143, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
@@ -16653,8 +17940,8 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 }}
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1021, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1144, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -16688,19 +17975,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt1023}
+}, Else: &zt1146}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt1022, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt951, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt951, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt951, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt1024, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt951, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1145, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt1074, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt1074, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt1074, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1147, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt1074, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt951, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt951, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt1025, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt1074, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt1074, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1148, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -16713,10 +18000,10 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt1026, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt1027, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1149, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1150, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt235, Class: 0x8, Defer: 1}
+}, Ret: &zt324, Class: 0x8, Defer: 1}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -16726,7 +18013,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1028, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1151, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -16739,22 +18026,22 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt1029, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt1030, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt1031, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1152, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1153, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1154, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt1032, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1155, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals: []val{
@@ -16764,18 +18051,18 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1033, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt304, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1156, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt1034, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1157, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
+	{Name: "behavior", Type: &zt311, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt205, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -16785,10 +18072,10 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1158, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -16800,26 +18087,26 @@ var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
 }}
 
 var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "attr_set", Type: &zt1036, Off: [3]uint16{0, 0, 0}},
-	{Name: "attr_clr", Type: &zt1036, Off: [3]uint16{8, 8, 8}},
-	{Name: "propagation", Type: &zt1037, Off: [3]uint16{16, 16, 16}},
+	{Name: "attr_set", Type: &zt1159, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1159, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1160, Off: [3]uint16{16, 16, 16}},
 	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1161, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt884, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_landlock_fs = set{Name: "landlock_fs", Unknown: "LANDLOCK_ACCESS_FS_???", Vals: []val{
 	{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1, Mask: 0x1},
@@ -16849,9 +18136,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt1040, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt1041, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1162, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1163, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1164, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -16859,9 +18146,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt1042, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1165, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1043, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1166, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -16870,30 +18157,30 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1162, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1163, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt1045},
-	{Vals: []uint64{0x2}, Type: &zt1046},
+	{Vals: []uint64{0x1}, Type: &zt1168},
+	{Vals: []uint64{0x2}, Type: &zt1169},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt1044, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt1047, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "rule_type", Type: &zt1167, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1170, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
@@ -16901,12 +18188,12 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt1048, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1171, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???", Vals: []val{
@@ -16917,16 +18204,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt1049, Off: [3]uint16{16, 16, 16}},
-	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
+	{Name: "flags", Type: &zt1172, Off: [3]uint16{16, 16, 16}},
+	{Name: "__reserved", Type: &zt205, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt1051, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1174, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1035, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt798, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt1158, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt923, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -16951,16 +18238,16 @@ var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt1052, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt1053, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "cstat_range", Type: &zt1175, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -16971,28 +18258,28 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1054, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1177, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1172, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt798, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1172, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1158, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt923, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1055, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "waiters", Type: &zt1178, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt205, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -17006,10 +18293,10 @@ var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 3
 }}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1057, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1179, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1180, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???", Vals: []val{
@@ -17017,31 +18304,62 @@ var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???"
 }}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt1058, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1179, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1181, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1059, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1182, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zset_lsm_attrs = set{Name: "lsm_attrs", Unknown: "LSM_ATTR_???", Vals: []val{
+	{Name: "LSM_ATTR_CURRENT", Value: 0x64, Mask: 0x64},
+	{Name: "LSM_ATTR_EXEC", Value: 0x65, Mask: 0x65},
+	{Name: "LSM_ATTR_FSCREATE", Value: 0x66, Mask: 0x66},
+	{Name: "LSM_ATTR_KEYCREATE", Value: 0x67, Mask: 0x67},
+	{Name: "LSM_ATTR_PREV", Value: 0x68, Mask: 0x68},
+	{Name: "LSM_ATTR_SOCKCREATE", Value: 0x69, Mask: 0x69},
+}}
+
+var zset_lsm_flags = set{Name: "lsm_flags", Unknown: "LSM_FLAG_???", Vals: []val{
+	{Name: "LSM_FLAG_SINGLE", Value: 0x1, Mask: 0x1},
+}}
+
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1183, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "size", Type: &zt1184, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1185, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1183, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_lsm_ids = set{Name: "lsm_ids", Unknown: "LSM_ID_???", Vals: []val{
+	{Name: "LSM_ID_UNDEF", Value: 0x0, Mask: 0x0},
+	{Name: "LSM_ID_CAPABILITY", Value: 0x64, Mask: 0x64},
+	{Name: "LSM_ID_SELINUX", Value: 0x65, Mask: 0x65},
+	{Name: "LSM_ID_SMACK", Value: 0x66, Mask: 0x66},
+	{Name: "LSM_ID_TOMOYO", Value: 0x67, Mask: 0x67},
+	{Name: "LSM_ID_APPARMOR", Value: 0x68, Mask: 0x68},
+	{Name: "LSM_ID_YAMA", Value: 0x69, Mask: 0x69},
+	{Name: "LSM_ID_LOADPIN", Value: 0x6a, Mask: 0x6a},
+	{Name: "LSM_ID_SAFESETID", Value: 0x6b, Mask: 0x6b},
+	{Name: "LSM_ID_LOCKDOWN", Value: 0x6c, Mask: 0x6c},
+	{Name: "LSM_ID_BPF", Value: 0x6d, Mask: 0x6d},
+	{Name: "LSM_ID_LANDLOCK", Value: 0x6e, Mask: 0x6e},
+	{Name: "LSM_ID_IMA", Value: 0x6f, Mask: 0x6f},
+	{Name: "LSM_ID_EVM", Value: 0x70, Mask: 0x70},
+	{Name: "LSM_ID_IPE", Value: 0x71, Mask: 0x71},
+}}
 
 var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt1187, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt1184, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt205, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
@@ -17050,55 +18368,55 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
+	{Name: "value", Type: &zt301, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt886, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1060, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1188, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
 var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
+	{Name: "value", Type: &zt298, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt886, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1061, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1189, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1062, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1190, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt857, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt1130, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1161, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x3, Defer: 5}
 
@@ -17113,7 +18431,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1063, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1191, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -17121,40 +18439,40 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 }}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1064, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1192, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1065, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1193, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt994, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
-}, Ret: &zt235, Class: 0x8, Defer: 1}
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt549, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt550, Reg: 2, Reg32: 2},
+}, Ret: &zt324, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -17169,11 +18487,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1194, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1195, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -17194,7 +18512,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1194, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -17208,58 +18526,78 @@ var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt23, Class: 0x0, Defer
 
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
+var zstruct_oldold_utsname = structure{Name: "oldold_utsname", Size: [3]uint16{45, 45, 45}, Fields: []field{
+	{Name: "sysname", Type: &zt1196, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt1196, Off: [3]uint16{9, 9, 9}},
+	{Name: "release", Type: &zt1196, Attr: 1, Off: [3]uint16{18, 18, 18}},
+	{Name: "version", Type: &zt1196, Attr: 1, Off: [3]uint16{27, 27, 27}},
+	{Name: "machine", Type: &zt1196, Attr: 1, Off: [3]uint16{36, 36, 36}},
+}}
+
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt1197, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1068, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1198, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1069, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1070, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1199, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1200, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Aux: &zt1198, AuxText: "mask ", Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1068, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Class: 0x10, Defer: 1}
+	{Name: "newmask", Type: &zt1198, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt1198, AuxText: "old mask ", Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1194, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1194, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1068, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1198, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1071, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1201, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1072, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1202, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1073, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1203, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
+	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "inp", Type: &zt1204, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1204, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1204, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "tvp", Type: &zt307, Attr: 64, Off: [3]uint16{32, 16, 16}},
+}}
+
+var zcall_select_2 = call{Name: "select", Args: []field{
+	{Name: "arg", Type: &zt1205, Attr: 256, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
@@ -17269,7 +18607,7 @@ var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "dirent", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "count", Type: &zt205, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, Fields: []field{
@@ -17282,85 +18620,120 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1074, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1206, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1075, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1207, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt765, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1076, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1077, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1208, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1209, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1078, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1210, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1078, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1210, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
+var zset_socketcalls = set{Name: "socketcalls", Vals: []val{
+	{Name: "SYS_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "SYS_BIND", Value: 0x2, Mask: 0x2},
+	{Name: "SYS_CONNECT", Value: 0x3, Mask: 0x3},
+	{Name: "SYS_LISTEN", Value: 0x4, Mask: 0x4},
+	{Name: "SYS_ACCEPT", Value: 0x5, Mask: 0x5},
+	{Name: "SYS_GETSOCKNAME", Value: 0x6, Mask: 0x6},
+	{Name: "SYS_GETPEERNAME", Value: 0x7, Mask: 0x7},
+	{Name: "SYS_SOCKETPAIR", Value: 0x8, Mask: 0x8},
+	{Name: "SYS_SEND", Value: 0x9, Mask: 0x9},
+	{Name: "SYS_RECV", Value: 0xa, Mask: 0xa},
+	{Name: "SYS_SENDTO", Value: 0xb, Mask: 0xb},
+	{Name: "SYS_RECVFROM", Value: 0xc, Mask: 0xc},
+	{Name: "SYS_SHUTDOWN", Value: 0xd, Mask: 0xd},
+	{Name: "SYS_SETSOCKOPT", Value: 0xe, Mask: 0xe},
+	{Name: "SYS_GETSOCKOPT", Value: 0xf, Mask: 0xf},
+	{Name: "SYS_SENDMSG", Value: 0x10, Mask: 0x10},
+	{Name: "SYS_RECVMSG", Value: 0x11, Mask: 0x11},
+	{Name: "SYS_ACCEPT4", Value: 0x12, Mask: 0x12},
+	{Name: "SYS_RECVMMSG", Value: 0x13, Mask: 0x13},
+	{Name: "SYS_SENDMMSG", Value: 0x14, Mask: 0x14},
+}}
+
+var zunion_socketcall = union{Name: "socketcall", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x3, 0x4, 0x5, 0x6, 0x7, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x10, 0x11, 0x12, 0x13, 0x14}, Type: &zt1211},
+}, Else: &zt7}
+
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
-	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "call", Type: &zt1212, Reg: 0, Reg32: 0},
 	{Name: "args", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 2}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt635, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt759, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt634, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt758, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt635, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt759, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1079, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1213, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1080, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1214, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1081, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1215, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
-	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
+	{Name: "unused", Type: &zt269, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
+var zstruct_old_utsname = structure{Name: "old_utsname", Size: [3]uint16{325, 325, 325}, Fields: []field{
+	{Name: "sysname", Type: &zt552, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt552, Off: [3]uint16{65, 65, 65}},
+	{Name: "release", Type: &zt552, Attr: 1, Off: [3]uint16{130, 130, 130}},
+	{Name: "version", Type: &zt552, Attr: 1, Off: [3]uint16{195, 195, 195}},
+	{Name: "machine", Type: &zt552, Attr: 1, Off: [3]uint16{260, 260, 260}},
+}}
+
 var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt1217, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
@@ -17369,28 +18742,28 @@ var zcall_vm86old = call{Name: "vm86old", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
-	{Name: "call", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "first", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "second", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "third", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "ptr", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "fifth", Type: &zt29, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x20, Defer: 6, Derived: true}
+	{Name: "call", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "first", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "second", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "third", Type: &zt205, Reg: 3, Reg32: 3},
+	{Name: "ptr", Type: &zt205, Reg: 4, Reg32: 4},
+	{Name: "fifth", Type: &zt205, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x20, Defer: 6}
 
 var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt23, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt545, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt649, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt773, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt235, Class: 0x8, Defer: 2}
+}, Ret: &zt324, Class: 0x8, Defer: 2}
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1083, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1071, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1218, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1201, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -17402,13 +18775,6 @@ var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
 	{Name: "table", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
 var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
@@ -17417,27 +18783,27 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt1194, Reg: 0, Reg32: 0},
+}, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt1194, Reg: 0, Reg32: 0},
+}, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1084, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1219, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1220, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall__newselect = call{Name: "_newselect", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt215, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt307, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
@@ -17445,15 +18811,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1085, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1085, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1085, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1221, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1221, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1221, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -17470,30 +18836,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1194, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1085, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1085, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1085, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1221, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1221, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1221, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1086, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1222, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1087, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+	{Name: "frame", Type: &zt1223, Reg: 6, Reg32: 6},
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1194, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -17501,8 +18867,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt517, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt641, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -17511,12 +18877,12 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1088, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1224, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
 	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "length", Type: &zt9, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_ftruncate64 = call{Name: "ftruncate64", Args: []field{
@@ -17537,304 +18903,304 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1080, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1214, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1081, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1215, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1089, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1225, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1090, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1090, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1090, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt317, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt317, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt317, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt615, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt739, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt616, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt740, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt317, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt317, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt317, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt317, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt317, Reg: 0, Reg32: 0},
+}, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt317, Reg: 0, Reg32: 0},
+}, Ret: &zt317, Class: 0x80, Defer: 1}
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt459, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt584, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt461, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt585, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt586, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt587, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt586, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt588, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt589, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt590, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt593, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt594, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt595, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt596, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt595, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt597, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt598, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt599, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt475, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt600, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt601, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt602, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt603, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt605, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt608, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt609, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt610, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt611, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt602, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt612, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt613, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt604, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt614, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt615, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt490, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt616, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt615, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt618, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt619, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt620, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt621, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt622, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt623, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt499, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt498, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt624, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt623, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt626, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt627, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt628, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt504, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt629, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt626, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt505, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt630, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt628, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt583, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
@@ -17874,76 +19240,76 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1091, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1227, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1075, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1207, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt765, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1076, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1077, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1208, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1209, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1092, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1228, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1092, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1228, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt922, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1090, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1226, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1093, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1229, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1094, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1230, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt570, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1095, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1231, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1035, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1158, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -17952,18 +19318,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt868, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt745, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt869, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1096, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1232, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -17975,53 +19341,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt746, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt870, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1097, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1233, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt872, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1095, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1231, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt1035, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1095, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1158, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1231, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1098, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1098, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1234, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1234, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1099, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1235, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1100, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1099, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1236, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1235, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1099, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1235, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1100, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1099, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1236, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1235, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -18030,26 +19396,26 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1102, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1238, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1103, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
+	{Name: "inp", Type: &zt306, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt306, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt306, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt1239, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt997, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1103, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1239, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt998, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -18057,16 +19423,16 @@ var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []fiel
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt899, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1158, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1116, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "mmsg", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "vlen", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x40, Defer: 5, Derived: true}
 
@@ -18074,7 +19440,7 @@ var zcall_mq_timedsend_time64 = call{Name: "mq_timedsend_time64", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "u_msg_ptr", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "msg_prio", Type: &zt205, Reg: 3, Reg32: 3},
 	{Name: "u_abs_timeout", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
@@ -18089,83 +19455,49 @@ var zcall_mq_timedreceive_time64 = call{Name: "mq_timedreceive_time64", Args: []
 var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "tsops", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "nsops", Type: &zt205, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt1035, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt1158, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1035},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1158},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1104, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1240, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt894, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1095, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt1231, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_2 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1091, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1227, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
@@ -18177,67 +19509,33 @@ var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_3 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt791, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt915, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt916, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt914, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1105, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1241, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1107, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1243, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128, 128}, Show: []uint8{0, 1, 2, 3, 4, 5, 9, 11, 8, 6, 12, 13, 14, 15, 16, 17}, Fields: []field{
 	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
@@ -18247,73 +19545,46 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
 	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
-	{Name: "pad1", Type: &zt177, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad1", Type: &zt269, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1108, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1244, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1109, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1245, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1110, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1246, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
-	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
+	{Name: "unused", Type: &zt269, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt993, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1111, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1247, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt994, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1111, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1247, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1107, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1243, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1158, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt1010, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_4 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt205, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Vals: []val{
@@ -18421,5 +19692,10 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
-	{Name: "raw", Type: &zt1112, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "raw", Type: &zt382, Attr: 64, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_ifreq_name = structure{Name: "ifreq_name", Size: [3]uint16{40, 28, 40}, Fields: []field{
+	{Name: "ifr_name", Type: &zt169, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt574, Attr: 4, Off: [3]uint16{16, 16, 16}},
 }}

@@ -68,7 +68,7 @@ int main(void)
 	C(readv, fd, out, 2);
 	C(readv, fd, out, 1);
 	C(readv, -1, out, 1);
-	C(preadv, fd, out, 2, 100, 0);
+	C(preadv, fd, out, 2, 100, 0); C(pwrite64, fd, "0123456", 7, 2000); C(preadv, fd, out, 2, 2000, 0); C(lseek, fd, 2002, SEEK_SET); C(readv, fd, out, 2); C(readv, fd, out, 2); C(preadv, fd, out, 3, 2004, 0);
 	C(preadv2, fd, out, 2, 120, 0, 1);
 	C(preadv, fd, bad, 2, 100, 0);
 	C(dup, fd); C(dup2, fd, 50); C(dup3, fd, 51, O_CLOEXEC); C(dup3, fd, -1, 0xffffffff);

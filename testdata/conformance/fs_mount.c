@@ -1,4 +1,5 @@
 // options: ; -v; -X verbose; -X raw
+// differs: 0xc0ed0000: strace writes the magic number and the flags apart
 // differs: swapon(: strace writes the priority in decimal
 // differs: "user.a", "val", 0): strace shows the buffer of a call that only asks for the size
 // differs: EOVERFLOW: the size that the kernel wants is not shown when the call fails

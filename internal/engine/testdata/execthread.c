@@ -1,4 +1,5 @@
 // Many threads; argv[1] says who executes what: "one N" lets the last of N threads call execve, "all N" lets all do so at once,
+// "race N" is "one" with a leader that makes calls all the time;
 // "exit N" lets one call exit_group. The new image is "leave", which exits with 5.
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -43,7 +44,9 @@ static void *thread(void *p) {
 	long i = (long)p;
 	char *args[] = {self, "leave", "0", 0};
 	pthread_barrier_wait(&barrier);
-	if (!strcmp(mode, "all") || (i == 0 && !strcmp(mode, "one")))
+	if (i == 0 && !strcmp(mode, "one"))
+		all_paused();
+	if (!strcmp(mode, "all") || (i == 0 && (!strcmp(mode, "one") || !strcmp(mode, "race"))))
 		execv(self, args);
 	if (i == 0 && !strcmp(mode, "exit")) {
 		all_paused();
@@ -70,5 +73,5 @@ int main(int argc, char **argv) {
 			return 1;
 	}
 	for (;;)
-		pause();
+		strcmp(mode, "race") ? pause() : getppid();
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 int main() {
-	if (unshare(CLONE_NEWPID))
+	if (unshare(CLONE_NEWPID) && unshare(CLONE_NEWUSER | CLONE_NEWPID))
 		return 1;
 	pid_t pid = fork();
 	if (pid == 0) {
