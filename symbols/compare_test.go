@@ -1,6 +1,8 @@
 package symbols
 
 import (
+	"debug/elf"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -254,5 +256,43 @@ func TestAgainstObjdump(t *testing.T) {
 			t.Errorf("%s: no stubs", name)
 		}
 		t.Logf("%s: %d stubs", name, n)
+	}
+}
+
+// TestOtherFormats reads files of both classes and byte orders, which objcopy makes from data.
+func TestOtherFormats(t *testing.T) {
+	data := t.TempDir() + "/data"
+	writeFile(t, data, strings.Repeat("x", 0x123))
+	for _, format := range []string{"elf32-little", "elf32-big", "elf64-little", "elf64-big"} {
+		out := data + "." + format
+		run(t, "objcopy", "-I", "binary", "-O", format, data, out)
+		f := open(t, out, none{})
+		have := map[nmLine]bool{}
+		for s := range f.Each {
+			have[nmLine{s.Addr, s.Name}] = true
+		}
+		want := nmSymbols(t, out)
+		for _, w := range want {
+			if !have[w] {
+				t.Errorf("%s: nm has 0x%x %s", format, w.addr, w.name)
+			}
+		}
+		if s := f.image.section(".data"); s == nil || s.Size != 0x123 || len(want) == 0 {
+			t.Errorf("%s: %d symbols, %+v", format, len(want), f.Sections())
+		}
+	}
+	i386 := compile(t, "gcc", "s.c", "int f(void){return 0;}\nvoid _start(void){f();}\n", "-m32", "-nostdlib", "-static", "-g")
+	f := open(t, i386, none{})
+	for _, w := range nmSymbols(t, i386) {
+		if got, off, ok := f.Lookup(w.addr); (w.name == "f" || w.name == "_start") && (!ok || got.Name != w.name || off != 0) {
+			t.Errorf("i386: 0x%x is %+v", w.addr, got)
+		}
+	}
+	if m := resolve(t, f, "s.c:1"); m.Symbol.Name != "f" || len(f.Segments()) == 0 {
+		t.Errorf("i386: s.c:1 is %+v", m)
+	}
+	var a *ArchError
+	if err := f.CheckArch(elf.EM_X86_64); !errors.As(err, &a) || err.Error() != "the file is for i386, not for x86-64" {
+		t.Errorf("%v", err)
 	}
 }

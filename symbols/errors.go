@@ -16,7 +16,7 @@ var (
 
 	// ErrTruncated says that the file ends before something that it refers to. It is ErrMalformed
 	// as well.
-	ErrTruncated = fmt.Errorf("%w: truncated", ErrMalformed)
+	ErrTruncated error = truncated{}
 
 	// ErrTooLarge says that a table is larger than this package is willing to hold in memory.
 	ErrTooLarge = errors.New("table too large")
@@ -31,6 +31,14 @@ var (
 	// ErrNotMapped says that no mapping of a process shows the file being executed.
 	ErrNotMapped = errors.New("not mapped")
 )
+
+// truncated is the type of ErrTruncated.
+type truncated struct{}
+
+func (truncated) Error() string { return "truncated file" }
+
+// Is makes it a kind of ErrMalformed.
+func (truncated) Is(target error) bool { return target == ErrMalformed }
 
 // ArchError says that a file is for another architecture than what was asked of it works for.
 type ArchError struct {

@@ -11,7 +11,8 @@ that the program makes and the signals it gets.
 
   farcall trace ls -l          what does ls ask of the kernel?
   farcall trace -f -p 1234     and what does that running process?
-  farcall doctor               does tracing work here, and if not, why?`
+  farcall doctor               does tracing work here, and if not, why?
+  farcall symbols a.out main   where is the function main?`
 
 // A helpEntry explains one option: its spellings, then what it does.
 type helpEntry struct{ option, text string }

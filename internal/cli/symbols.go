@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -248,8 +249,10 @@ func openSymbols(name string) (*symbols.File, error) {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		hint := ""
-		if errors.Is(err, fs.ErrNotExist) && !strings.Contains(name, "/") {
-			hint = "a file is named by its path: './" + name + "', or \"$(command -v " + name + ")\""
+		if errors.Is(err, fs.ErrNotExist) {
+			if path, err := findProgram(name, os.Getenv("PATH")); err == nil && path != name {
+				hint = "the program of that name: farcall symbols " + path
+			}
 		}
 		return nil, &commandError{text: name + ": " + errnoText(p.Err), hint: hint}
 	}
