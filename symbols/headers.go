@@ -14,7 +14,7 @@ const (
 	maxSections  = 1 << 18
 	maxSegments  = 1 << 16
 	maxTable     = 1 << 30 // bytes of one table held in memory
-	maxName      = 1 << 15 // bytes of a symbol's name; longer ones are cut
+	maxName      = 1 << 13 // bytes of a symbol's name; longer ones are cut
 	maxNoteBytes = 1 << 16
 )
 
