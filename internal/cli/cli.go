@@ -94,6 +94,7 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 	root.AddCommand(
 		newTraceCommand(called, std),
 		newDoctorCommand(std),
+		newSymbolsCommand(std),
 		newVersionCommand(std),
 	)
 	return root
