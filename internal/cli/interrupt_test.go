@@ -28,12 +28,12 @@ func children(pid int) (out []int) {
 	return out
 }
 
-// pausing tells whether a traced process sleeps in pause(2).
+// pausing tells whether a traced process sleeps in a call.
 func pausing(pid int) bool {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	call, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
 	return bytes.Contains(status, []byte("State:\tS")) && !bytes.Contains(status, []byte("TracerPid:\t0\n")) &&
-		bytes.HasPrefix(call, []byte(fmt.Sprintf("%d ", syscall.SYS_PAUSE)))
+		len(call) > 0 && !bytes.HasPrefix(call, []byte("running"))
 }
 
 // interrupted sends a signal to a tracer whose tracee waits, and tells what the tracer has written, how it ended, and whether the
