@@ -151,7 +151,31 @@ func (tr *Tracer) Launch(p *Program) error {
 	if err := tr.open(); err != nil {
 		return err
 	}
-	l, err := tr.engine.Launch(p)
+	return tr.launched(tr.engine.Launch(p))
+}
+
+// Become replaces the calling process by a program that waits for a tracer with the same options, in another process, to
+// Adopt it. The program keeps the process id; Files and Sys of p must be nil. It returns only if it fails.
+func (tr *Tracer) Become(p *Program) error {
+	tr.launching = true
+	o, err := tr.engineOptions()
+	if err != nil {
+		return err
+	}
+	return engine.Become(p, o)
+}
+
+// Adopt takes hold of a process that has called Become, as if it had been launched. path is for messages. The adopter has to
+// wait until Become is done: the end of file of a pipe whose write end is close-on-exec says so. Errors are *AttachError.
+func (tr *Tracer) Adopt(pid int, path string) error {
+	tr.launching = true
+	if err := tr.open(); err != nil {
+		return err
+	}
+	return tr.launched(tr.engine.Adopt(pid, path))
+}
+
+func (tr *Tracer) launched(l *engine.Launched, err error) error {
 	if err != nil {
 		return err
 	}
@@ -200,6 +224,14 @@ func (tr *Tracer) open() error {
 	if tr.engine != nil {
 		return nil
 	}
+	o, err := tr.engineOptions()
+	if err == nil {
+		tr.engine = engine.New(o, &sink{tr})
+	}
+	return err
+}
+
+func (tr *Tracer) engineOptions() (engine.Options, error) {
 	o := engine.Options{
 		Follow: tr.opts.Follow, Classic: tr.opts.Classic, KillOnExit: tr.opts.KillOnExit, Rusage: tr.opts.Usage,
 		Pin: engine.PinAuto,
@@ -213,13 +245,12 @@ func (tr *Tracer) open() error {
 		if tr.Filtering() && tr.launching {
 			prog, err := seccomp.Compile(filterSpec(calls))
 			if err != nil {
-				return fmt.Errorf("build filter: %w", err)
+				return o, fmt.Errorf("build filter: %w", err)
 			}
 			o.Filter, o.FilterData = prog.Encode(), filterData
 		}
 	}
-	tr.engine = engine.New(o, &sink{tr})
-	return nil
+	return o, nil
 }
 
 // withMultiplexers adds to a set those calls of i386 that stand for one of its calls.

@@ -23,20 +23,7 @@ import (
 // runTrace traces as the options say and returns the exit status. A program that was killed takes farcall
 // with it: by the same signal.
 func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Messages) int {
-	if err := prepareTrace(opts); err != nil {
-		messages.Error(err)
-		return exitFailure
-	}
-	if opts.Daemon != DaemonNone {
-		messages.Error(notYet("a tracer that is not the program's parent (-D/--daemonize)"))
-		return exitFailure
-	}
-	if len(opts.Injections) > 0 {
-		messages.Error(notYet("changing calls (-e inject=, -e fault=)"))
-		return exitFailure
-	}
-	r := &traceRun{opts: opts, std: std, messages: messages}
-	status, err := r.run()
+	status, err := traceAs(takeDaemonRole(), opts, std, messages)
 	if err != nil {
 		messages.Error(err)
 		return exitFailure
@@ -44,11 +31,29 @@ func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Mess
 	return status
 }
 
+func traceAs(role daemonRole, opts *TraceOptions, std Streams, messages *Messages) (int, error) {
+	if role.middle {
+		return 0, opts.startDaemon(role)
+	}
+	if err := prepareTrace(opts); err != nil {
+		return 0, err
+	}
+	if len(opts.Injections) > 0 {
+		return 0, notYet("changing calls (-e inject=, -e fault=)")
+	}
+	r := &traceRun{opts: opts, std: std, messages: messages, role: role}
+	if opts.Daemon != DaemonNone && role.adopt == 0 {
+		return 0, r.becomeProgram()
+	}
+	return r.run()
+}
+
 // A traceRun is one run of "farcall trace".
 type traceRun struct {
 	opts     *TraceOptions
 	std      Streams
 	messages *Messages
+	role     daemonRole
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
@@ -200,18 +205,12 @@ func (r *traceRun) start() error {
 	if len(o.Command) == 0 {
 		return nil
 	}
-	path, err := findProgram(o.Command[0], os.Getenv("PATH"))
+	p, err := r.program()
 	if err != nil {
 		return err
 	}
-	p := &farcall.Program{Path: path, Args: append([]string(nil), o.Command...), Env: environment(o.Env)}
-	if o.Argv0 != nil {
-		p.Args[0] = *o.Argv0
-	}
-	if o.User != "" {
-		if p.Credential, err = credential(o.User); err != nil {
-			return err
-		}
+	if r.role.adopt != 0 {
+		return r.adopt(r.role.adopt, p)
 	}
 	if err := checkTraceme(o); err != nil {
 		return err
@@ -223,6 +222,25 @@ func (r *traceRun) start() error {
 		r.messages.Warn("set-user-ID programs run without their privileges, as the filter of calls needs it (--seccomp-bpf=no avoids it)")
 	}
 	return nil
+}
+
+// program is what is to be started.
+func (r *traceRun) program() (*farcall.Program, error) {
+	o := r.opts
+	path, err := findProgram(o.Command[0], os.Getenv("PATH"))
+	if err != nil {
+		return nil, err
+	}
+	p := &farcall.Program{Path: path, Args: append([]string(nil), o.Command...), Env: environment(o.Env)}
+	if o.Argv0 != nil {
+		p.Args[0] = *o.Argv0
+	}
+	if o.User != "" {
+		if p.Credential, err = credential(o.User); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 // attach takes hold of the processes given by -p. It is enough that one of them can be traced.

@@ -19,6 +19,7 @@ type watcher struct {
 	opts    *TraceOptions
 	summary *event.Summary
 	shown   uint64
+	leaving bool // everything is to be let go: what comes until then is our own doing
 	started bool // the first program's execve is over
 	tasks   map[int]*farcall.Task
 	abis    map[int]syscalls.ABI // processes that do not have the tracer's own ABI
@@ -50,6 +51,17 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 		t.User = s
 		w.tasks[t.TID] = t
 		w.resolve(t)
+	}
+	if w.leaving {
+		switch ev.Kind {
+		case event.Exited, event.Killed: // by the signal that was passed on to it
+			gone := *ev
+			gone.Kind = event.Detached
+			ev = &gone
+		case event.Detached:
+		default:
+			return
+		}
 	}
 	switch ev.Kind {
 	case event.CallEntry:
@@ -236,6 +248,7 @@ func (w *watcher) asked(pid int) bool {
 
 // terminate passes a signal that ends the trace on to the programs that farcall started.
 func (w *watcher) terminate(sig unix.Signal) {
+	w.leaving = len(w.opts.Command) == 0 || !w.run.tracer.Filtering()
 	for _, t := range w.tasks {
 		if t.Launched() && t.TID == t.PID {
 			_ = unix.Kill(t.PID, unix.SIGCONT)
