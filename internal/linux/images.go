@@ -114,6 +114,14 @@ func sameInode(f symbols.Image, st *unix.Stat_t) bool { return st.Ino == f.Inode
 // Open opens a loaded file: also one that was deleted or replaced since, where the kernel lets us,
 // and one of another mount namespace.
 func (im *Images) Open(i int) (*symbols.File, error) {
+	f, st, err := im.open(i)
+	if err != nil {
+		return nil, err
+	}
+	return im.read(i, f, st)
+}
+
+func (im *Images) open(i int) (*os.File, *unix.Stat_t, error) {
 	image := im.Files[i]
 	proc := "/proc/" + strconv.Itoa(im.PID)
 	first := image.Mappings[0]
@@ -132,11 +140,16 @@ func (im *Images) Open(i int) (*symbols.File, error) {
 			err = fmt.Errorf("%s: another file is there now", image.Path)
 		}
 		if err == nil {
-			return newSymbols(f, st.Size, image.Path, proc+"/root")
+			return f, st, nil
 		}
 		problem = err
 	}
-	return nil, problem
+	return nil, nil, problem
+}
+
+// read reads the headers of an opened file, and closes it if that fails.
+func (im *Images) read(i int, f *os.File, st *unix.Stat_t) (*symbols.File, error) {
+	return newSymbols(f, st.Size, im.Files[i].Path, "/proc/"+strconv.Itoa(im.PID)+"/root")
 }
 
 // VDSO copies the vDSO, the library that the kernel maps into every process, out of the process's
@@ -165,4 +178,27 @@ func (im *Images) VDSO() (*symbols.File, uint64, error) {
 	}
 	f, err := symbols.NewFile(bytes.NewReader(b), int64(len(b)), symbols.Options{Name: "[vdso]"})
 	return f, maps[i].Start, err
+}
+
+// SymbolKey is what a cache of symbols knows a file by.
+func SymbolKey(st *unix.Stat_t) symbols.Key {
+	return symbols.Key{Dev: st.Dev, Inode: st.Ino, Size: st.Size, MTime: st.Mtim.Nano()}
+}
+
+// OpenCached is Open through a cache: a file that several processes have loaded, or that was
+// looked at before, is read once. A separate debug file is that of the first process's root.
+func (im *Images) OpenCached(i int, c *symbols.Cache) (*symbols.File, error) {
+	f, st, err := im.open(i)
+	if err != nil {
+		return nil, err
+	}
+	used := false
+	out, err := c.Get(SymbolKey(st), func() (*symbols.File, error) {
+		used = true
+		return im.read(i, f, st)
+	})
+	if !used {
+		f.Close()
+	}
+	return out, err
 }
