@@ -43,9 +43,6 @@ func (t Type) String() string {
 	return "type" + strconv.Itoa(int(t))
 }
 
-// code reports whether symbols of the type can name instructions.
-func (t Type) code() bool { return t == TypeFunc || t == TypeIFunc || t == TypePLT || t == TypeNone }
-
 // Binding is how far a symbol is visible (elf(5), STB_).
 type Binding uint8
 

@@ -43,7 +43,6 @@ type symbolPrinter struct {
 	options symbolsOptions
 	process bool
 	rows    []symbolRow
-	err     error
 }
 
 func newSymbolPrinter(w io.Writer, o symbolsOptions, process bool) *symbolPrinter {
