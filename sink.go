@@ -55,6 +55,7 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.entered = time.Now()
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
+	t.left = true
 	if !t.begin(uint64(c.Number), c) {
 		th.SkipExit()
 		return

@@ -75,11 +75,17 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			return
 		}
 	case event.Created:
+		if w.opts.Format == FormatJSON {
+			w.print(t, ev)
+		}
 		if !w.opts.Quiet.Has(QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " attached")
 		}
 		return
 	case event.Attached:
+		if w.opts.Format == FormatJSON {
+			w.print(t, ev)
+		}
 		w.attached(t)
 		return
 	case event.Exec:
@@ -105,7 +111,9 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 		}
 	case event.Vanished:
 		delete(w.tasks, t.TID)
-		return
+		if w.opts.Format != FormatJSON {
+			return
+		}
 	case event.Superseded:
 		if w.opts.Quiet.Has(QuietThreadExecve) {
 			w.run.out.renamed(ev.By, ev.TID)
