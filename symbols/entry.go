@@ -30,8 +30,33 @@ func (f *File) addMain() {
 	}
 	f.main = addr
 	f.table.addNamed("main", entry{
-		addr: addr, typ: TypeFunc, binding: BindGlobal, source: SourceEntry, section: f.sectionAt(addr),
+		addr: addr, size: f.image.functionSize(addr), typ: TypeFunc, binding: BindGlobal, source: SourceEntry, section: f.sectionAt(addr),
 	})
+}
+
+// functionSize is the size of the function that starts at the address, from the unwinding tables,
+// which stripped programs keep; 0 where they do not tell. It goes through the records of .eh_frame
+// (Linux Standard Base, Exception Frames): length, distance to the common part (0 for such a part
+// itself), start, size. Starts are read as x86-64 compilers write them, 32 bits from where they
+// stand.
+func (m *image) functionSize(addr uint64) uint64 {
+	s := m.section(".eh_frame")
+	b, err := m.data(s)
+	if err != nil {
+		return 0
+	}
+	for at := uint64(0); at+16 <= uint64(len(b)); {
+		length := uint64(m.order.Uint32(b[at:]))
+		if length >= 0xfffffff0 {
+			return 0 // records of 64 bits, which no compiler writes
+		}
+		start := s.Addr + at + 8 + uint64(int64(int32(m.order.Uint32(b[at+8:]))))
+		if length >= 12 && m.order.Uint32(b[at+4:]) != 0 && start == addr {
+			return uint64(m.order.Uint32(b[at+12:]))
+		}
+		at += 4 + length // 0 ends a part of the table; the linker may have put another behind it
+	}
+	return 0
 }
 
 // findMain decodes the code at the entry point. The first argument (rdi) of the first call that

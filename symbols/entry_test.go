@@ -43,6 +43,9 @@ func TestMainOfStripped(t *testing.T) {
 					if got.Addr != want.Addr || got.Symbol.Source != SourceEntry {
 						t.Errorf("main is at 0x%x (%v), want 0x%x", got.Addr, got.Symbol.Source, want.Addr)
 					}
+					if got.Symbol.Size != want.Symbol.Size {
+						t.Errorf("main has %d bytes, want %d", got.Symbol.Size, want.Symbol.Size)
+					}
 					if s, off, ok := f.Lookup(want.Addr + 4); !ok || s.Name != "main" || off != 4 {
 						t.Errorf("main+4 is %s+%d, %v", s.Name, off, ok)
 					}
