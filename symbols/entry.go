@@ -20,7 +20,7 @@ func (f *File) addMain() {
 	}
 	for i := range f.table.entries {
 		e := &f.table.entries[i]
-		if e.addr != 0 && e.typ == TypeFunc && f.table.name(e) == "main" {
+		if e.addr != 0 && e.typ == TypeFunc && f.table.named(e, "main") {
 			return
 		}
 	}

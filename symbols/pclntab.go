@@ -148,7 +148,7 @@ func (f *File) goText(p *pclntab, tableAddr uint64) uint64 {
 	inText := func(a uint64) bool { return text != nil && a >= text.Addr && a-text.Addr < text.Size }
 	for i := range f.table.entries {
 		e := &f.table.entries[i]
-		if e.addr != 0 && f.table.name(e) == "runtime.text" {
+		if e.addr != 0 && f.table.named(e, "runtime.text") {
 			return e.addr
 		}
 	}
