@@ -128,7 +128,7 @@ func (p *parser) args(c *Call) error {
 	if err := p.expect("("); err != nil {
 		return err
 	}
-	names, err := p.argNames()
+	names, err := p.namesAhead(",", ")", "argument list")
 	if err != nil {
 		return err
 	}
@@ -175,35 +175,6 @@ func deferFrom(args []Field) uint8 {
 		}
 	}
 	return uint8(len(args))
-}
-
-// argNames looks ahead for the names of a call's arguments.
-func (p *parser) argNames() ([]Field, error) {
-	look := *p.lexer
-	var names []Field
-	depth, want := 0, true
-	for {
-		t, err := look.next()
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case t.kind == tokEOF:
-			return nil, p.fail(t, "argument list is not closed")
-		case want && t.kind == tokIdent:
-			names = append(names, Field{Name: t.text})
-			want = false
-		case t.kind != tokPunct:
-		case t.text == ")" && depth == 0:
-			return names, nil
-		case t.text == "," && depth == 0:
-			want = true
-		case t.text == "(" || t.text == "[" || t.text == "{":
-			depth++
-		case t.text == ")" || t.text == "]" || t.text == "}":
-			depth--
-		}
-	}
 }
 
 // attach hangs the variants under their calls.

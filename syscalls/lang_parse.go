@@ -359,7 +359,7 @@ func (p *parser) structDef() error {
 		return err
 	}
 	// Expressions may refer to members that come later: collect their names first.
-	if p.fields, err = p.memberNames(); err != nil {
+	if p.fields, err = p.namesAhead(";", "}", "structure"); err != nil {
 		return err
 	}
 	p.isArgs = false
@@ -390,15 +390,15 @@ func (p *parser) structDef() error {
 	return nil
 }
 
-// memberNames looks ahead for the names of a structure's members: the first word and every
-// word behind a semicolon of the outermost level.
-func (p *parser) memberNames() ([]Field, error) {
-	look := *p.lexer
-	var names []Field
-	depth, want := 0, true
+// namesAhead looks ahead for the names of a list's members, such as a structure's: the first word and every word behind
+// a separator of the outermost level, up to the end. what names the list in errors.
+func (p *parser) namesAhead(separator, end, what string) ([]Field, error) {
 	if p.have {
 		return nil, p.fail(p.tok, "internal: token read ahead")
 	}
+	look := *p.lexer
+	var names []Field
+	depth, want := 0, true
 	for {
 		t, err := look.next()
 		if err != nil {
@@ -406,14 +406,14 @@ func (p *parser) memberNames() ([]Field, error) {
 		}
 		switch {
 		case t.kind == tokEOF:
-			return nil, p.fail(t, "structure is not closed")
+			return nil, p.fail(t, "%s is not closed", what)
 		case want && t.kind == tokIdent:
 			names = append(names, Field{Name: t.text})
 			want = false
 		case t.kind != tokPunct:
-		case t.text == "}" && depth == 0:
+		case t.text == end && depth == 0:
 			return names, nil
-		case t.text == ";" && depth == 0:
+		case t.text == separator && depth == 0:
 			want = true
 		case t.text == "(" || t.text == "[" || t.text == "{":
 			depth++
