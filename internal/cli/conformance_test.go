@@ -286,8 +286,9 @@ func tableForm(text string) string {
 	return strings.Join(lines, "")
 }
 
-// attempts is how often a row is run before a difference counts: some depend on the scheduler.
-const attempts = 12
+// attempts is how often a row is run before a difference counts: which of two threads reports first depends on the
+// scheduler. A difference that is expected needs no second look.
+const attempts = 40
 
 func TestOptionsLikeStrace(t *testing.T) {
 	tr := needTracers(t)
@@ -299,7 +300,7 @@ func TestOptionsLikeStrace(t *testing.T) {
 				var pid int
 				theirs := runTracer(t, tr.strace, argv, &pid).normalise(&row, pid)
 				ours := runTracer(t, tr.farcall, argv, &pid).normalise(&row, pid)
-				if text = theirs.diff(ours); text == "" {
+				if text = theirs.diff(ours); text == "" || row.differs != "" {
 					break
 				}
 			}
