@@ -267,6 +267,7 @@ func joinThreads(text string) string {
 		}
 		threads[tid] = append(threads[tid], line)
 	}
+	slices.Sort(order) // which thread reports first is the scheduler's choice
 	var b strings.Builder
 	for _, tid := range order {
 		b.WriteString(tid + ":\n" + strings.Join(threads[tid], ""))
