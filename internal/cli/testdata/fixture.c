@@ -204,17 +204,16 @@ static int restarted(void)
 		kill(parent, SIGSTOP);
 		char name[64], b[256];
 		snprintf(name, sizeof name, "/proc/%d/stat", parent);
-		for (int i = 0; i < 100000; i++) {
+		// The stop at which the tracer is told of the signal looks like the one that the signal brings, but is short.
+		for (int i = 0, stopped = 0; i < 5000 && stopped < 10; i++) {
 			int fd = open(name, O_RDONLY);
 			int k = pread(fd, b, sizeof b - 1, 0);
 			close(fd);
 			b[k > 0 ? k : 0] = 0;
 			char *s = strrchr(b, ')');
-			if (s && (s[2] == 'T' || s[2] == 't'))
-				break;
-			sched_yield();
+			stopped = s && (s[2] == 'T' || s[2] == 't') ? stopped + 1 : 0;
+			usleep(1000);
 		}
-		sched_yield();
 		kill(parent, SIGCONT);
 		settle(parent, args[0] ? SYS_restart_syscall : SYS_read);
 		write(q[1], "x", 1);
