@@ -20,6 +20,7 @@ const module = "farcall"
 var layers = []string{
 	"cmd",
 	"internal/cli",
+	"internal/doctor",
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
 	"internal/seccomp",
@@ -27,6 +28,7 @@ var layers = []string{
 	"internal/stub",
 	"internal/ptrace",
 	"internal/linux",
+	"internal/wrap",
 	"remote",
 	"symbols",
 	"event",

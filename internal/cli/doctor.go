@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"os"
 	"strconv"
 
-	"farcall/internal/linux"
+	"farcall/internal/doctor"
 
 	"github.com/spf13/cobra"
 )
@@ -57,31 +56,31 @@ const pidHint = "a process id is a positive number; 'pidof NAME' finds it"
 
 // runDoctor makes the report, prints it, and gives the exit status.
 func runDoctor(std Streams, pid int, asJSON bool) error {
-	f := gatherFacts()
-	r := f.report()
+	r := doctor.Examine(doctor.Options{Version: Version, Program: ownProgram})
 	if pid != 0 {
-		r.target(f, pid)
+		r.Process = doctor.ExamineAttach(pid)
 	}
+	var err error
 	if asJSON {
-		enc := json.NewEncoder(std.Out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
+		err = r.WriteJSON(std.Out)
 	} else {
 		file, _ := std.Out.(*os.File)
-		if err := r.print(std.Out, useColor(ColorAuto, file, os.Getenv)); err != nil {
-			return err
-		}
+		err = r.WriteText(std.Out, useColor(ColorAuto, file, os.Getenv))
 	}
-	if !r.good() {
+	if err != nil {
+		return err
+	}
+	if !r.OK() {
 		return exitStatus(exitFailure)
 	}
 	return nil
 }
 
-// environmentHere is where this farcall runs.
-func environmentHere() linux.Environment {
-	return linux.DetectEnvironment(os.DirFS("/"), linux.ReadUname(), os.Getenv)
+// ownProgram is the file that this farcall runs from. The launcher is another process, whose /proc/self is its own.
+func ownProgram() (string, error) {
+	self := "/proc/" + strconv.Itoa(os.Getpid()) + "/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self, nil
+	}
+	return findProgram(os.Args[0], os.Getenv("PATH"))
 }

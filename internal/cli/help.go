@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"farcall/internal/wrap"
 )
 
 const rootHelp = `farcall stands between a program and the Linux kernel. It shows the system calls
@@ -137,30 +139,9 @@ func printTraceHelp(w io.Writer, command string) {
 				b.WriteByte('\n')
 				pad = indent
 			}
-			b.WriteString(strings.Repeat(" ", pad) + wrap(e.text, indent, 80) + "\n")
+			b.WriteString(strings.Repeat(" ", pad) + wrap.Text(e.text, indent, 80) + "\n")
 		}
 	}
 	fmt.Fprintf(&b, traceExamples, command)
 	io.WriteString(w, b.String())
-}
-
-// wrap breaks a text between words so that no line passes the given width; lines after the first
-// are indented.
-func wrap(text string, indent, width int) string {
-	var b strings.Builder
-	column := indent
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-		case column+1+len(word) > width:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			column = indent
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += len(word)
-	}
-	return b.String()
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"farcall"
-	"farcall/syscalls"
+	"farcall/internal/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -182,13 +182,4 @@ func cannotStat(word string, err error) error {
 }
 
 // reason is the C library's text for the error number in err.
-func reason(err error) string {
-	var errno unix.Errno
-	if !errors.As(err, &errno) {
-		return err.Error()
-	}
-	if text := syscalls.ErrnoText(int(errno)); text != "" {
-		return text
-	}
-	return errno.Error()
-}
+func reason(err error) string { return linux.ErrorText(err) }

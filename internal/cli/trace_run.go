@@ -13,6 +13,7 @@ import (
 	"farcall"
 	"farcall/decode"
 	"farcall/filter"
+	"farcall/internal/doctor"
 	"farcall/internal/linux"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
@@ -132,15 +133,7 @@ func (r *traceRun) launchFailed() {
 	if launch.Op == "execve" {
 		text = "exec: " + reason(launch.Err)
 	}
-	r.out.tell(&commandError{text: text, hint: launchHint(launch)})
-}
-
-// launchHint is the remedy for a program that could not be executed.
-func launchHint(e *farcall.LaunchError) string {
-	if e.Op == "execve" && errors.Is(e.Err, unix.EACCES) {
-		return deniedHint(e.Path)
-	}
-	return launchDiagnosis(e.Op, e.Err)
+	r.out.tell(&commandError{text: text, hint: doctor.LaunchHint(launch)})
 }
 
 // lookedUp is what to say about descriptors and process ids.
@@ -270,7 +263,7 @@ func (r *traceRun) attach() error {
 
 // attachError gives strace's message for a process that cannot be traced, and what may help.
 func (r *traceRun) attachError(pid int, err error) error {
-	c := &commandError{text: err.Error(), hint: attachHint(err)}
+	c := &commandError{text: err.Error(), hint: doctor.AttachHint(err)}
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		request := "PTRACE_SEIZE"

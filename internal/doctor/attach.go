@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"encoding/binary"
@@ -116,27 +116,27 @@ func trySeize(pid int) error {
 	return err
 }
 
-// target fills in what is to be said about one process.
-func (r *doctorReport) target(f *facts, pid int) {
-	s := linux.SurveySelf(os.DirFS("/"), os.Getpid(), pid, f.env)
-	t := &targetReport{PID: pid, Obstacles: []obstacleReport{}}
-	r.Process = t
+// ExamineAttach finds out whether the process or thread with the number pid can be traced. Where none of the kernel's rules
+// is known to be against it from the start, it is tried: the process is attached to without being stopped, and released.
+func ExamineAttach(pid int) *Process {
+	s := linux.SurveySelf(os.DirFS("/"), os.Getpid(), pid, environment())
+	p := &Process{PID: pid, Obstacles: []Obstacle{}}
 	if s.Target != nil {
-		t.Name = s.Target.Name
+		p.Name = s.Target.Name
 	}
 	all := s.Obstacles()
-	var err error
 	// The survey would not let the kernel refuse these.
 	if len(all) == 0 || all[0].Kind != linux.KindSelf && all[0].Kind != linux.KindCircle {
-		if err = trySeize(pid); err == nil {
-			t.Traceable = true
-			return
+		if trySeize(pid) == nil {
+			p.Traceable = true
+			return p
 		}
 	}
 	if len(all) == 0 {
 		all = append(all, s.Unknown())
 	}
 	for _, o := range all {
-		t.Obstacles = append(t.Obstacles, obstacleReport{o.Kind.String(), o.Text, o.Remedy})
+		p.Obstacles = append(p.Obstacles, Obstacle{o.Kind.String(), o.Text, o.Remedy})
 	}
+	return p
 }

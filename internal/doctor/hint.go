@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"errors"
@@ -14,13 +14,13 @@ import (
 // seeDoctor is the hint where nothing better is known.
 const seeDoctor = "'farcall doctor' says what stands in the way on this machine"
 
-// attachHint is the remedy for a process that cannot be attached to: the doctor's diagnosis, in a line.
-func attachHint(err error) string {
+// AttachHint is the remedy, in a line, for the error of an attach. It looks at the process that a [farcall.AttachError] names.
+func AttachHint(err error) string {
 	var a *farcall.AttachError
 	if !errors.As(err, &a) {
 		return seeDoctor
 	}
-	s := linux.SurveySelf(os.DirFS("/"), os.Getpid(), a.PID, environmentHere())
+	s := linux.SurveySelf(os.DirFS("/"), os.Getpid(), a.PID, environment())
 	return attachDiagnosis(a, s)
 }
 
@@ -51,21 +51,17 @@ var launchErrnoHints = map[unix.Errno]string{
 	unix.EINVAL:  "the program's ELF header names more than one interpreter, or is damaged",
 }
 
-// launchErrnoHint is one of them, or "".
-func launchErrnoHint(e unix.Errno) string { return launchErrnoHints[e] }
-
-// launchError is the message for a program that could not even be begun with.
-func launchError(err error) error {
-	c := &commandError{text: err.Error(), hint: launchDiagnosis("", err)}
+// LaunchHint is the remedy, in a line, for a program that could not be started. It looks at the file that a
+// [farcall.LaunchError] names.
+func LaunchHint(err error) string {
 	var launch *farcall.LaunchError
-	var errno unix.Errno
 	switch {
-	case errors.As(err, &launch):
-		c.text, c.hint = launch.Op+": "+reason(launch.Err), launchHint(launch)
-	case errors.As(err, &errno):
-		c.text = strings.TrimSuffix(err.Error(), errno.Error()) + reason(errno)
+	case !errors.As(err, &launch):
+		return launchDiagnosis("", err)
+	case launch.Op == "execve" && errors.Is(launch.Err, unix.EACCES):
+		return deniedHint(launch.Path)
 	}
-	return c
+	return launchDiagnosis(launch.Op, launch.Err)
 }
 
 // deniedHint looks at a file that execve refused with EACCES.
@@ -82,7 +78,7 @@ func deniedHint(path string) string {
 	case linux.NoExec(path):
 		return "its file system is mounted noexec"
 	}
-	return launchErrnoHint(unix.EACCES)
+	return launchErrnoHints[unix.EACCES]
 }
 
 // launchDiagnosis is the remedy for a program that could not be started: op is the call that failed.
@@ -93,7 +89,7 @@ func launchDiagnosis(op string, err error) string {
 	}
 	switch {
 	case strings.HasPrefix(op, "PTRACE_"):
-		return traceHint(linux.ProbePtrace(), linux.ReadYama(os.DirFS("/")), environmentHere())
+		return traceHint(linux.ProbePtrace(), linux.ReadYama(os.DirFS("/")), environment())
 	case op == "seccomp" || strings.HasPrefix(op, "prctl"):
 		return "filters are refused here: try --seccomp-bpf=no"
 	case strings.HasPrefix(op, "setres") || op == "setgroups":
@@ -101,27 +97,24 @@ func launchDiagnosis(op string, err error) string {
 	case errno == unix.EPERM:
 		return "the kernel or a security module forbids executing it; " + seeDoctor
 	}
-	if h := launchErrnoHint(errno); h != "" {
+	if h := launchErrnoHints[errno]; h != "" {
 		return h
 	}
 	return seeDoctor
 }
 
-// checkTraceme tells whether a program can ask to be traced, as --seize=no has it do: one to which that is refused would
-// wait for its tracer for good.
-func checkTraceme(o *TraceOptions) error {
-	if o.Seize {
-		return nil
-	}
+// TracemeRefused tells whether a program can ask to be traced with PTRACE_TRACEME: 0, or the error number that it would get
+// and the remedy, in a line.
+func TracemeRefused() (e unix.Errno, remedy string) {
 	refused, yama := linux.ProbePtrace(), linux.ReadYama(os.DirFS("/"))
 	if refused == 0 && yama != linux.YamaNone {
-		return nil
+		return 0, ""
 	}
-	e := refused
+	e = refused
 	if e == 0 {
 		e = unix.EPERM
 	}
-	return &commandError{text: "ptrace(PTRACE_TRACEME, ...): " + reason(e), hint: traceHint(refused, yama, environmentHere())}
+	return e, traceHint(refused, yama, environment())
 }
 
 // traceHint says why even a child cannot be traced.

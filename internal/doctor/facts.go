@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
 	"time"
 
 	"farcall"
@@ -55,11 +54,11 @@ type facts struct {
 	tracerName  string
 }
 
-// gatherFacts looks and tries. It takes some hundredths of a second.
-func gatherFacts() *facts {
+// gatherFacts looks and tries. program finds the file of this farcall.
+func gatherFacts(program func() (string, error)) *facts {
 	root := os.DirFS("/")
 	f := &facts{
-		uname: linux.ReadUname(), env: environmentHere(), yama: linux.ReadYama(root), lsms: linux.LSMs(root),
+		uname: linux.ReadUname(), env: environment(), yama: linux.ReadYama(root), lsms: linux.LSMs(root),
 		ptrace: linux.ProbePtrace(), seccomp: linux.ProbeSeccomp(), vmRead: linux.ProbeVMRead(),
 		memfd: linux.ProbeMemfdExec(), temp: linux.ProbeTempExec(), tempDir: os.TempDir(),
 		compat: linux.ProbeCompat(), x32: linux.ProbeX32(), bpf: linux.ProbeBPF(), cpus: runtime.NumCPU(),
@@ -95,9 +94,9 @@ func gatherFacts() *facts {
 		}
 	}
 	if f.ptrace == 0 {
-		f.launch = tryLaunch(nil)
+		f.launch = tryLaunch(program, nil)
 		if calls, err := filter.ParseCallSet("execve"); err == nil {
-			f.filtered = tryLaunch(calls)
+			f.filtered = tryLaunch(program, calls)
 		}
 		f.attach = tryAttach()
 	} else {
@@ -119,7 +118,7 @@ const tryTime = 10 * time.Second
 
 // tryLaunch traces farcall itself as it prints its version: all calls, or those of a set, for which a
 // filter is used. It is good if the execve has been seen.
-func tryLaunch(calls *filter.CallSet) error {
+func tryLaunch(program func() (string, error), calls *filter.CallSet) error {
 	tracer := farcall.New(farcall.Options{Calls: calls, KillOnExit: true, KeepProcessors: true})
 	seen := false
 	tracer.Observe(func(_ *farcall.Task, ev *event.Event) {
@@ -127,7 +126,7 @@ func tryLaunch(calls *filter.CallSet) error {
 			seen = true
 		}
 	})
-	path, err := ownProgram()
+	path, err := program()
 	if err != nil {
 		return err
 	}
@@ -158,11 +157,7 @@ func tryLaunch(calls *filter.CallSet) error {
 	return err
 }
 
-// ownProgram is the file that this farcall runs from. The launcher is another process, whose /proc/self is its own.
-func ownProgram() (string, error) {
-	self := "/proc/" + strconv.Itoa(os.Getpid()) + "/exe"
-	if _, err := os.Stat(self); err == nil {
-		return self, nil
-	}
-	return findProgram(os.Args[0], os.Getenv("PATH"))
+// environment is where this farcall runs.
+func environment() linux.Environment {
+	return linux.DetectEnvironment(os.DirFS("/"), linux.ReadUname(), os.Getenv)
 }
