@@ -41,7 +41,7 @@ var layers = []string{
 var pure = []string{"symbols", "event", "filter", "decode", "syscalls"}
 
 // development packages serve tests, generators and measurements; the product does not import them, they may import it all.
-var development = []string{"internal/bench", "internal/compare", "internal/gen", "internal/fixture", "internal/devtrace"}
+var development = []string{"internal/bench", "internal/compare", "internal/gen", "internal/fixture"}
 
 // impure lists what a pure package may not depend on, directly or not.
 var impure = []string{"os/exec", "os/signal", "net", "plugin", "runtime/cgo", "golang.org/x/sys/unix", "golang.org/x/term"}
