@@ -23,6 +23,7 @@ var layers = []string{
 	"internal/doctor",
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
+	"internal/stack",
 	"internal/seccomp",
 	"internal/region",
 	"internal/stub",

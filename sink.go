@@ -40,6 +40,7 @@ func (tr *Tracer) Tasks() int { return tr.tasks }
 func (t *Task) tell(k event.Kind) {
 	ev := &t.ev
 	ev.Kind, ev.TID, ev.PID, ev.ABI = k, t.TID, t.PID, t.ABI
+	t.attach(ev)
 	for _, f := range t.tracer.observers {
 		f(t, ev)
 	}
@@ -56,6 +57,7 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
 	t.left = true
+	t.moved()
 	if !t.begin(uint64(c.Number), c) {
 		th.SkipExit()
 		return
@@ -205,6 +207,7 @@ func (t *Task) tellExit() {
 func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 	t := s.task(th)
 	t.now()
+	t.moved()
 	t.pointer()
 	t.ev.Signo = int(info.Signo)
 	o := t.tracer.opts.Decode
@@ -219,6 +222,7 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
 	t := s.task(th)
 	t.now()
+	t.moved()
 	t.pointer()
 	t.ev.Signo = int(sig)
 	t.tell(event.GroupStop)
@@ -240,6 +244,9 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 		t.launched, t.ABI = p.launched, p.ABI
 	}
 	t.now()
+	if t.TID == t.PID {
+		s.forgetSpace(t.PID)
+	}
 	t.tell(event.Created)
 }
 
@@ -259,6 +266,8 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 	}
 	t.TID, t.PID = th.TID, th.PID()
 	t.now()
+	s.forgetSpace(t.PID)
+	s.begun = s.begun || s.main != nil && s.main.Thread == th
 	t.ev.By = former
 	t.tell(event.Exec)
 }
@@ -296,6 +305,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 // ended tells of the end of a task, which still counts as one while it is told.
 func (s *sink) ended(t *Task, k event.Kind) {
 	t.tell(k)
+	if t.TID == t.PID {
+		s.forgetSpace(t.PID)
+	}
 	s.tasks--
 }
 

@@ -33,6 +33,7 @@ type Task struct {
 	handling *handling
 	unknown  map[uint64]*syscalls.Call
 	ev       event.Event
+	stack    taken
 }
 
 // SystemTime is the processor time that the kernel has spent for the task, as of its last stop. It

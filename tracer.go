@@ -33,9 +33,11 @@ type Tracer struct {
 	engine     *engine.Engine
 	main       *engine.Launched
 	launching  bool
+	begun      bool // the program that was started has been executed
 	nnp        bool
 	tasks      int
 	regs       ptrace.Regs
+	stacks     *stacks // nil until a stack is asked for
 
 	mu     sync.Mutex
 	err    error

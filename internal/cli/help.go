@@ -100,6 +100,8 @@ var traceHelp = []helpGroup{
 		{"-i, --instruction-pointer", "the address the call came from"},
 		{"-n, --syscall-number", "the number of the call"},
 		{"-N, --arg-names", "the names of the arguments"},
+		{"-k, --stack-traces[=HOW]", "the call stack: symbol, or source with lines and inlined functions (-kk)"},
+		{"    --stack-trace-frame-limit=N", "frames shown of each (default 256)"},
 		{"    --always-show-pid", "the process number on every line"},
 		{"    --describe=FILE", "further descriptions of calls"},
 	}},
@@ -118,7 +120,6 @@ var traceHelp = []helpGroup{
 	}},
 	{"Understood, but not in this version", []helpEntry{
 		{"    --inject=SET:..., --fault=SET", "make calls fail or behave otherwise, also -e inject="},
-		{"-k, --stack-traces[=HOW]", "where the call came from; also --stack-trace, --stack-trace-frame-limit=N"},
 		{"    --kvm=vcpu", "why a virtual processor stopped"},
 		{"    --namespace[=new]", "new namespaces"},
 		{"    --secontext[=FORMAT]", "SELinux contexts"},

@@ -20,6 +20,7 @@ type TraceOptions struct {
 	TraceFilter
 	TraceFormat
 	TraceSummary
+	TraceStacks
 
 	// Injections are the -e inject= and -e fault= in the order given.
 	Injections []Injection

@@ -166,6 +166,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}
+	t.Stacks = r.stackOptions()
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
 	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
