@@ -22,6 +22,8 @@ type pclntab struct {
 	files uint64
 	pcs   uint64
 	funcs uint64
+
+	inline func(off, n uint64) []byte // data that functions refer to, nil where it was not found
 }
 
 // The magic numbers of the layout (internal/abi, Go118PCLnTabMagic, Go120PCLnTabMagic).
@@ -76,6 +78,7 @@ func (f *File) loadGo() error {
 	}
 	p.text = f.goText(p, s.Addr)
 	f.pcln = p
+	f.goFuncData()
 	f.held.Add(int64(len(data)))
 	for i := range f.table.entries {
 		if f.table.entries[i].source <= SourceDebugData {

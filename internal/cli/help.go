@@ -100,7 +100,7 @@ var traceHelp = []helpGroup{
 		{"-i, --instruction-pointer", "the address the call came from"},
 		{"-n, --syscall-number", "the number of the call"},
 		{"-N, --arg-names", "the names of the arguments"},
-		{"-k, --stack-traces[=HOW]", "the call stack: symbol, or source with lines and inlined functions (-kk)"},
+		{"-k, --stack-traces[=HOW]", "also --stack-trace: the call stack, by symbol or by source (-kk)"},
 		{"    --stack-trace-frame-limit=N", "frames shown of each (default 256)"},
 		{"    --always-show-pid", "the process number on every line"},
 		{"    --describe=FILE", "further descriptions of calls"},

@@ -22,7 +22,6 @@ type module struct {
 	table   *unwind.Table
 	buildID string
 	names   map[uint64][]name // by in-file address of an instruction
-	lines   map[uint64]source
 }
 
 // name is a function that an instruction belongs to: one that was compiled, or one that was
@@ -43,7 +42,7 @@ type source struct {
 const maxNames = 1 << 15
 
 func newModule(f *symbols.File) *module {
-	m := &module{file: f, buildID: f.BuildID(), names: map[uint64][]name{}, lines: map[uint64]source{}}
+	m := &module{file: f, buildID: f.BuildID(), names: map[uint64][]name{}}
 	m.table, _ = unwind.NewTable(f) // nil for a machine that is not known
 	return m
 }
@@ -90,7 +89,7 @@ func (f *Files) Memory() int64 {
 }
 
 func (m *module) memory() int64 {
-	n := m.file.Memory() + int64(len(m.names))*128 + int64(len(m.lines))*64
+	n := m.file.Memory() + int64(len(m.names))*128
 	if m.table != nil {
 		n += m.table.Memory()
 	}
@@ -98,34 +97,37 @@ func (m *module) memory() int64 {
 }
 
 // at returns the functions that an instruction belongs to, innermost first; the last one is no
-// inlined one.
-func (m *module) at(addr uint64) []name {
+// inlined one. The others, and source lines, are there if lines is set, which has to be the same for
+// all calls.
+func (m *module) at(addr uint64, lines bool) []name {
 	if n, ok := m.names[addr]; ok {
 		return n
 	}
-	var out []name
-	n := name{}
+	var own name
 	if s, offset, ok := m.file.Lookup(addr); ok {
-		n.symbol, n.offset = s.Demangled(), offset
+		own.symbol, own.offset = s.Demangled(), offset
 	}
-	out = append(out, n)
+	var out []name
+	if lines {
+		frames := m.file.Frames(addr)
+		for _, f := range frames {
+			if f.Inline {
+				out = append(out, name{symbol: f.Func, inline: true, source: source{f.File, f.Line}})
+				continue
+			}
+			own.source = source{f.File, f.Line}
+			if own.symbol == "" {
+				own.symbol = f.Func
+			}
+		}
+		if frames == nil {
+			own.file, own.line, _ = m.file.Line(addr)
+		}
+	}
+	out = append(out, own)
 	if len(m.names) >= maxNames {
 		clear(m.names)
 	}
 	m.names[addr] = out
 	return out
-}
-
-// line is the source line of an instruction.
-func (m *module) line(addr uint64) source {
-	if s, ok := m.lines[addr]; ok {
-		return s
-	}
-	var s source
-	s.file, s.line, _ = m.file.Line(addr)
-	if len(m.lines) >= maxNames {
-		clear(m.lines)
-	}
-	m.lines[addr] = s
-	return s
 }

@@ -49,16 +49,12 @@ func (w *Walker) append(out []event.StackFrame, f *unwind.Frame) []event.StackFr
 	}
 	e.BuildID = a.module.buildID
 	addr := f.LookupPC() - a.Bias
-	for _, n := range a.module.at(addr) {
+	for _, n := range a.module.at(addr, w.Lines) {
 		e.Symbol, e.Offset, e.Inline = n.symbol, n.offset, n.inline
 		if !n.inline && n.symbol != "" && f.Call {
 			e.Offset = n.offset + 1
 		}
 		e.File, e.Line = n.file, n.line
-		if w.Lines && e.File == "" {
-			s := a.module.line(addr)
-			e.File, e.Line = s.file, s.line
-		}
 		out = append(out, e)
 	}
 	return out

@@ -116,39 +116,47 @@ func (u *Unwinder) stepGo(m *Machine, g goRow, regs *Regs, leaf bool) (Regs, End
 const maxGoroutineFrame = 32 << 10
 
 // leaveSystemStack goes from systemstack, which runs on the thread's own stack, to the function that
-// called it, on the goroutine's. The frame pointer still is that function's: it points at the slot below
-// its return address. The return address of the call of systemstack is as far below as the function's
-// frame is large, and the instruction before it is that call; both have to fit.
-func (u *Unwinder) leaveSystemStack(s Space, m *Machine, t *Table, g goRow, bias uint64, regs *Regs) (Regs, bool) {
+// called it, on the goroutine's. The frame pointer shows the way: systemstack has pushed it, so that it
+// points at the caller's and the return address, on the goroutine's stack. In a systemstack without a
+// frame it still is the caller's: it points at the slot below the caller's own return address, and
+// the return address of the call of systemstack is as far below as the caller's frame is large.
+// Either way the instruction before that address has to be that call.
+func (u *Unwinder) leaveSystemStack(m *Machine, t *Table, g goRow, bias uint64, regs *Regs) (Regs, bool) {
 	fp, ok := regs.Get(m.FP)
-	if !ok || m.LR >= 0 || fp%uint64(m.Word) != 0 {
+	if !ok || m.LR >= 0 || m.Word != 8 || fp%8 != 0 {
 		return Regs{}, false
+	}
+	calls := func(pc uint64) bool {
+		addr := pc - bias
+		if !t.File.Executable(addr) {
+			return false
+		}
+		code := t.File.Loaded(addr-5, 5) // call rel32
+		return len(code) == 5 && code[0] == 0xe8 && addr+uint64(int64(int32(m.order.Uint32(code[1:])))) == g.entry
+	}
+	at := func(sp, pc, fp uint64) Regs {
+		var out Regs
+		out.Set(m.SP, sp)
+		out.Set(m.PC, pc)
+		out.Set(m.FP, fp)
+		return out
+	}
+	up, ok1 := u.load(m, fp, 8)
+	pc, ok2 := u.load(m, fp+8, 8)
+	if ok1 && ok2 && calls(pc) {
+		return at(fp+16, pc, up), true
 	}
 	from := fp - min(fp, maxGoroutineFrame)
 	b := u.bytes(from, int(fp-from))
-	if len(b) == 0 {
-		return Regs{}, false
-	}
-	entry := g.entry + bias
-	for i := len(b) - 8; i >= 0; i -= 8 {
+	for i := len(b)&^7 - 8; i >= 0; i -= 8 {
 		pc := m.order.Uint64(b[i:])
-		addr := pc - bias
-		if !t.File.Executable(addr) {
+		if !calls(pc) {
 			continue
 		}
-		code := t.File.Loaded(addr-5, 5) // call rel32
-		if len(code) < 5 || code[0] != 0xe8 || pc+uint64(int64(int32(m.order.Uint32(code[1:])))) != entry {
-			continue
+		slot := from + uint64(i)
+		if f, ok := t.goFrame(pc - bias - callBack); ok && slot+f.size == fp {
+			return at(slot+8, pc, fp), true
 		}
-		at := from + uint64(i)
-		if f, ok := t.goFrame(addr - callBack); !ok || at+f.size != fp {
-			continue
-		}
-		var out Regs
-		out.Set(m.SP, at+8)
-		out.Set(m.PC, pc)
-		out.Set(m.FP, fp)
-		return out, true
 	}
 	return Regs{}, false
 }

@@ -131,6 +131,22 @@ func entryRow(m *Machine) *row {
 	}
 }
 
+// starts reports whether an in-file address is in the function that the file's entry point is: the
+// kernel jumps there, and nothing calls it.
+func (t *Table) starts(addr uint64) bool {
+	entry := t.File.Entry
+	if entry == 0 || addr < entry {
+		return false
+	}
+	if s, _, ok := t.File.Lookup(addr); ok && s.Size > 0 {
+		return s.Addr == entry
+	}
+	return addr-entry < maxEntryCode
+}
+
+// maxEntryCode is how long the code at the entry point of a file without symbols is taken to be.
+const maxEntryCode = 64
+
 // Covers reports whether the table says how to leave the function at an in-file address.
 func (t *Table) Covers(addr uint64) bool {
 	if t.goCode {

@@ -189,7 +189,7 @@ func (u *Unwinder) step(m *Machine, s Space, f *Frame, regs *Regs) (Regs, How, E
 				}
 			}
 			if g, ok := t.goFrame(addr); ok {
-				return u.goStep(m, s, t, g, f, regs, leaf)
+				return u.goStep(m, t, g, f, regs, leaf)
 			}
 		}
 		if row := t.row(addr); row != nil {
@@ -199,6 +199,9 @@ func (u *Unwinder) step(m *Machine, s Space, f *Frame, regs *Regs) (Regs, How, E
 				how = BySignal
 			}
 			return next, how, end
+		}
+		if t.starts(addr) {
+			return Regs{}, 0, EndBottom
 		}
 	}
 	if next, ok := u.signalFrame(m, f, regs); ok {
@@ -211,12 +214,12 @@ func (u *Unwinder) step(m *Machine, s Space, f *Frame, regs *Regs) (Regs, How, E
 	return next, ByFramePointer, endNone
 }
 
-func (u *Unwinder) goStep(m *Machine, s Space, t *Table, g goRow, f *Frame, regs *Regs, leaf bool) (Regs, How, End) {
+func (u *Unwinder) goStep(m *Machine, t *Table, g goRow, f *Frame, regs *Regs, leaf bool) (Regs, How, End) {
 	switch g.swtch {
 	case goParks, goForeign:
 		return Regs{}, 0, EndSwitch
 	case goSystem:
-		if next, ok := u.leaveSystemStack(s, m, t, g, f.Area.Bias, regs); ok {
+		if next, ok := u.leaveSystemStack(m, t, g, f.Area.Bias, regs); ok {
 			return next, ByGo, endNone
 		}
 		return Regs{}, 0, EndSwitch
