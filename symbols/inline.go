@@ -37,6 +37,7 @@ const (
 	maxTreeEntries = 1 << 22 // read of one unit
 	maxInlineDepth = 64
 	maxFunctions   = 1 << 20 // of one unit
+	maxScopes      = 64      // inside each other
 	maxOrigins     = 8       // from an inlined function to its declaration
 )
 
@@ -44,6 +45,9 @@ const (
 type unitFunctions struct {
 	spans []functionSpan // by low
 	files []*dwarf.LineFile
+
+	// scopes are the namespaces and types that functions without a linker's name are in, as a prefix.
+	scopes map[dwarf.Offset]string
 }
 
 type functionSpan struct {
@@ -98,36 +102,44 @@ func (lt *lineTable) frames(addr uint64) []SourceFrame {
 	chain := lt.inlinedAt(u.spans[i].entry, addr)
 	for k := len(chain) - 1; k >= 0; k-- {
 		c := chain[k]
-		out = append(out, SourceFrame{Func: lt.name(c.origin), File: file, Line: line, Inline: true})
+		out = append(out, SourceFrame{Func: lt.name(u, c.origin), File: file, Line: line, Inline: true})
 		file, line = "", int(c.line)
 		if c.file >= 0 && c.file < int64(len(u.files)) && u.files[c.file] != nil {
 			file = u.files[c.file].Name
 		}
 	}
-	return append(out, SourceFrame{Func: lt.name(u.spans[i].entry), File: file, Line: line})
+	return append(out, SourceFrame{Func: lt.name(u, u.spans[i].entry), File: file, Line: line})
 }
 
 // readFunctions lists the functions of a unit: those at its top, and in its namespaces and types.
 func (lt *lineTable) readFunctions(unit int) *unitFunctions {
-	u := &unitFunctions{}
+	u := &unitFunctions{scopes: map[dwarf.Offset]string{}}
 	if lr, _ := lt.reader(unit); lr != nil {
 		u.files = lr.Files()
 	}
 	r := lt.data.Reader()
 	r.Seek(lt.units[unit])
-	depth := 0
+	var scope []string // of the entries that are open
 	for range maxTreeEntries {
 		e, err := r.Next()
 		if err != nil || e == nil || len(u.spans) > maxFunctions {
 			break
 		}
 		if e.Tag == 0 {
-			if depth--; depth <= 0 {
+			if len(scope) <= 1 {
 				break
 			}
+			scope = scope[:len(scope)-1]
 			continue
 		}
+		outer := ""
+		if n := len(scope); n > 0 {
+			outer = scope[n-1]
+		}
 		if e.Tag == dwarf.TagSubprogram {
+			if outer != "" && e.Val(dwarf.AttrLinkageName) == nil {
+				u.scopes[e.Offset] = outer
+			}
 			if ranges, err := lt.data.Ranges(e); err == nil {
 				for _, x := range ranges {
 					if x[0] < x[1] {
@@ -140,9 +152,18 @@ func (lt *lineTable) readFunctions(unit int) *unitFunctions {
 			continue
 		}
 		switch e.Tag {
-		case dwarf.TagCompileUnit, dwarf.TagPartialUnit, dwarf.TagSkeletonUnit, dwarf.TagNamespace, dwarf.TagModule,
-			dwarf.TagStructType, dwarf.TagClassType, dwarf.TagUnionType:
-			depth++
+		case dwarf.TagCompileUnit, dwarf.TagPartialUnit, dwarf.TagSkeletonUnit:
+			scope = append(scope, "")
+		case dwarf.TagNamespace, dwarf.TagModule, dwarf.TagStructType, dwarf.TagClassType, dwarf.TagUnionType:
+			name, ok := e.Val(dwarf.AttrName).(string)
+			if !ok {
+				name = "(anonymous namespace)"
+			}
+			if len(scope) > maxScopes {
+				r.SkipChildren()
+				continue
+			}
+			scope = append(scope, outer+name+"::")
 		default:
 			r.SkipChildren()
 		}
@@ -200,8 +221,8 @@ func (lt *lineTable) inlinedAt(function dwarf.Offset, addr uint64) []inlined {
 }
 
 // name is the name of the function whose entry is at an offset: the linker's, demangled, or that of the source.
-func (lt *lineTable) name(at dwarf.Offset) string {
-	plain := ""
+func (lt *lineTable) name(u *unitFunctions, at dwarf.Offset) string {
+	plain, scope := "", ""
 	for range maxOrigins {
 		r := lt.data.Reader()
 		r.Seek(at)
@@ -217,6 +238,9 @@ func (lt *lineTable) name(at dwarf.Offset) string {
 		if s, ok := e.Val(dwarf.AttrName).(string); ok && plain == "" {
 			plain = s
 		}
+		if scope == "" {
+			scope = u.scopes[e.Offset]
+		}
 		next, ok := e.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset)
 		if !ok {
 			next, ok = e.Val(dwarf.AttrSpecification).(dwarf.Offset)
@@ -226,7 +250,7 @@ func (lt *lineTable) name(at dwarf.Offset) string {
 		}
 		at = next
 	}
-	return plain
+	return scope + plain
 }
 
 // attrMIPSLinkageName is what compilers used before DWARF 4 had an attribute of its own.

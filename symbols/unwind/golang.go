@@ -20,6 +20,7 @@ const (
 	goParks               // leaves the goroutine for the scheduler: there is no caller
 	goForeign             // calls C on the thread's own stack, or is called by it
 	goBottom              // a goroutine or thread begins here
+	goStarts              // called by the code that begins a thread, though marked as having no caller
 	goSignalCode          // the return from a signal's handler
 )
 
@@ -31,7 +32,8 @@ var goSwitches = map[string]goSwitch{
 	"mcall":       goParks,
 	"morestack":   goParks, "morestack_noctxt": goParks,
 	"asmcgocall": goForeign, "cgocallback": goForeign, "asmcgocall_no_g": goForeign,
-	"goexit": goBottom, "rt0_go": goBottom, "mstart": goBottom, "gogo": goBottom, "clone": goBottom,
+	"goexit": goBottom, "rt0_go": goBottom, "gogo": goBottom, "clone": goBottom,
+	"mstart":               goStarts,
 	"sigreturn__sigaction": goSignalCode, "sigreturn": goSignalCode,
 }
 
@@ -66,7 +68,7 @@ func (u *Unwinder) stepGo(m *Machine, g goRow, regs *Regs, leaf bool) (Regs, End
 	if !ok {
 		return Regs{}, EndLost
 	}
-	if g.top || g.swtch == goBottom {
+	if g.top && g.swtch != goStarts || g.swtch == goBottom {
 		return Regs{}, EndBottom
 	}
 	word := uint64(m.Word)
