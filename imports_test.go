@@ -24,6 +24,7 @@ var layers = []string{
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
 	"internal/stack",
+	"internal/profile",
 	"internal/seccomp",
 	"internal/region",
 	"internal/stub",

@@ -114,6 +114,7 @@ var traceHelp = []helpGroup{
 		{"-O, --summary-syscall-overhead=T", "subtract T from each call: a number and s, ms, us or ns"},
 	}},
 	{"Else", []helpEntry{
+		{"    --profile=FILE", "write calls, time and bytes by call stack, for go tool pprof"},
 		{"-h, --help", "this text"},
 		{"-V, --version", "the version"},
 		{"    --tips[=WHICH]", "accepted, without effect"},

@@ -381,7 +381,8 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		p.o.Seize = i == 1
 		return nil
 	},
-	optCPU: setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
+	optCPU:     setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
+	optProfile: (*traceParser).profile,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil

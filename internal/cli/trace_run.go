@@ -58,6 +58,7 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+	profile  *profiling // nil for none
 
 	launchTold bool
 }
@@ -68,6 +69,9 @@ func (r *traceRun) run() (int, error) {
 		return 0, err
 	}
 	r.out = out
+	if r.profile, err = openProfile(r.opts); err != nil {
+		return 0, err
+	}
 	options := r.traceOptions()
 	if r.opts.Describe != "" {
 		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
@@ -87,6 +91,9 @@ func (r *traceRun) run() (int, error) {
 	r.watch.finish()
 	if cerr := r.out.close(); cerr != nil && err == nil {
 		err = cerr
+	}
+	if cerr := r.profile.close(); cerr != nil {
+		r.messages.Error(cerr)
 	}
 	return r.status(err, interrupted)
 }

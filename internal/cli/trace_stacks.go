@@ -10,6 +10,7 @@ import (
 type TraceStacks struct {
 	Stacks     StackMode // -k
 	FrameLimit int       // frames shown of each, 0: no option was given
+	Profile    string    // --profile: file to write calls by stack to, "": none
 }
 
 // StackMode says what is shown of a call's stack.
@@ -51,7 +52,7 @@ func (p *traceParser) stackLimit(opt parsedOption) error {
 func (r *traceRun) stackOptions() farcall.StackOptions {
 	o := r.opts
 	s := farcall.StackOptions{Limit: min(o.FrameLimit, unwind.MaxLimit), Lines: o.Stacks == StackSource}
-	if o.Stacks != StackOff && o.Summary != SummaryOnly {
+	if o.Stacks != StackOff && o.Summary != SummaryOnly || o.Profile != "" {
 		s.Attach = func(t *farcall.Task, ev *event.Event) bool { return r.watch.showsStack(t, ev) }
 	}
 	return s
@@ -67,5 +68,5 @@ func (w *watcher) showsStack(t *farcall.Task, ev *event.Event) bool {
 	case event.CallExit:
 		return s != nil && !s.skip && w.opts.Status.Has(statusOf(ev))
 	}
-	return w.opts.Signals.Has(ev.Signo)
+	return w.opts.Stacks != StackOff && w.opts.Signals.Has(ev.Signo)
 }

@@ -83,6 +83,7 @@ const (
 	optSeize
 	optCPU
 	optDescribe
+	optProfile
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -173,4 +174,5 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
+	{id: optProfile, long: "profile", arg: requiredArg, later: true},
 }
