@@ -134,7 +134,8 @@ func (u *Unwinder) Stack(m *Machine, s Space, mem Memory, regs *Regs) ([]Frame, 
 		}
 		f := Frame{PC: pc, SP: sp, How: how, Call: call}
 		f.Area = s.Area(f.LookupPC())
-		if len(u.frames) > 0 && (f.Area == nil || !f.Area.Exec) {
+		// The thread itself may be where there is no code, also when a signal came because of that.
+		if call && (f.Area == nil || !f.Area.Exec) {
 			return u.frames, u.nowhere(pc)
 		}
 		if len(u.frames) >= limit {
@@ -142,6 +143,9 @@ func (u *Unwinder) Stack(m *Machine, s Space, mem Memory, regs *Regs) ([]Frame, 
 		}
 		u.frames = append(u.frames, f)
 		next, by, end := u.step(m, s, &f, &r)
+		if by == BySignal {
+			u.frames[len(u.frames)-1].Call = false // nothing has called what a handler returns to
+		}
 		if end != endNone {
 			return u.frames, end
 		}
