@@ -40,7 +40,9 @@ func appendFrame(b []byte, f *StackFrame) []byte {
 	}
 	if f.File != "" {
 		text("source", f.File)
-		b = appendInt(b, "line", int64(f.Line))
+		if f.Line > 0 {
+			b = appendInt(b, "line", int64(f.Line))
+		}
 	}
 	if f.Inline {
 		b = append(b, `,"inline":true`...)

@@ -380,7 +380,7 @@ func (u *Unwinder) fill(s Space, sp uint64) {
 // adapt chooses the size of the next window by how far this walk went.
 func (u *Unwinder) adapt(sp uint64) {
 	if n := len(u.frames); n > 0 && u.frames[n-1].SP > sp {
-		used := (u.frames[n-1].SP - sp + 1023) &^ 1023
+		used := (u.frames[n-1].SP - sp + frameSlack + 1023) &^ 1023
 		switch {
 		case used > u.size:
 			u.size = min(used, maxWindow)
@@ -389,6 +389,9 @@ func (u *Unwinder) adapt(sp uint64) {
 		}
 	}
 }
+
+// frameSlack is what is read beyond the last stack pointer: that frame itself.
+const frameSlack = 256
 
 // maxReads bounds the reads of memory of one walk.
 const maxReads = 4096
