@@ -38,7 +38,8 @@ type taken struct {
 
 // Stack is the task's call stack, innermost frame first, as it is at the present stop: what led to
 // the system call or, while a signal is about to be delivered, to where that arrived. At the exit of
-// execve and rt_sigreturn it is that of the new program, and of the code that goes on.
+// execve and rt_sigreturn it is that of the new program, and of the code that goes on, unless the event
+// carries that of the entry (StackOptions.Attach).
 //
 // It is taken when it is asked for the first time at a stop: one request for the registers, one small
 // read of the stack, and searches in tables that are kept. The first time that a file shows up, its
@@ -74,39 +75,38 @@ func (t *Task) space() *stack.Space {
 		space = stack.NewSpace(t.PID, &t.mem, &s.files)
 		s.spaces[t.PID] = space
 	}
-	space.Memory = &t.mem // that of a thread that is stopped
+	space.Thread, space.Memory = t.TID, &t.mem
 	return space
 }
 
 // moved forgets the task's stack: it has run since.
-func (t *Task) moved() { t.stack.valid = false }
+func (t *Task) moved() { t.stack.valid, t.stack.kept = false, false }
 
 // attach gives an event its stack.
 func (t *Task) attach(ev *event.Event) {
 	ev.Stack = nil
+	// A stack that was taken at the entry is that of the exit too, but for these calls.
+	if ev.Kind == event.CallExit && t.stack.valid && !t.stack.kept && (isExec(ev.Call.Desc) || isSigreturn(ev.Call.Desc)) {
+		t.moved()
+	}
 	attach := t.tracer.opts.Stacks.Attach
 	if attach == nil {
 		return
 	}
 	switch ev.Kind {
-	case event.CallEntry, event.Signal, event.GroupStop:
+	case event.CallEntry:
 		if main := t.tracer.main; main != nil && main.Thread == t.thread && !t.tracer.begun {
-			t.stack.kept = false
 			return // it is not the program yet that calls execve
 		}
 		if attach(t, ev) {
 			ev.Stack = t.Stack()
+			t.stack.kept = Unwinds(ev.Call.Desc)
 		}
-		if ev.Kind == event.CallEntry {
-			t.stack.kept = t.stack.valid && Unwinds(ev.Call.Desc)
+	case event.Signal, event.GroupStop:
+		if attach(t, ev) {
+			ev.Stack = t.Stack()
 		}
 	case event.CallExit:
-		switch {
-		case ev.Call.Desc.Name == "rt_sigreturn" || ev.Call.Desc.Name == "sigreturn":
-			t.moved() // to where the signal had arrived
-		case !t.stack.kept && isExec(ev.Call.Desc):
-			t.moved() // to another program
-		}
 		if attach(t, ev) && (t.stack.valid || !ev.Lost) {
 			ev.Stack = t.Stack()
 		}
@@ -120,6 +120,8 @@ func (t *Task) attach(ev *event.Event) {
 // Unwinds tells whether a call leaves nothing of the stack that it was made from, so that it has to be
 // taken at the entry: execve and exit, and their like.
 func Unwinds(d *syscalls.Call) bool { return neverReturns(d) || isExec(d) }
+
+func isSigreturn(d *syscalls.Call) bool { return d.Name == "rt_sigreturn" || d.Name == "sigreturn" }
 
 func isExec(d *syscalls.Call) bool { return d.Name == "execve" || d.Name == "execveat" }
 

@@ -4,7 +4,6 @@ package stack
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -127,18 +126,6 @@ func (d *debugger) stop() (pid int, regs ptrace.X86Regs, frames []gdbFrame, ok b
 		}
 	}
 	return pid, regs, frames, ok && len(frames) > 0
-}
-
-// procMemory reads /proc/PID/mem.
-type procMemory struct{ *os.File }
-
-func (m procMemory) Read(addr uint64, b []byte) int {
-	n, err := m.ReadAt(b, int64(addr))
-	for err != nil && !errors.Is(err, io.EOF) && n == 0 && len(b) > 4096 {
-		b = b[:len(b)/2]
-		n, err = m.ReadAt(b, int64(addr))
-	}
-	return n
 }
 
 // plainName takes from a function's name what the two programs write differently: parameters,

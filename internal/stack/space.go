@@ -18,7 +18,8 @@ import (
 // Space is what a process has mapped. It is for one goroutine.
 type Space struct {
 	PID    int
-	Memory unwind.Memory
+	Thread int           // a thread of it that is stopped; the first one may have ended
+	Memory unwind.Memory // as that thread has it
 
 	files  *Files
 	areas  []*area
@@ -44,16 +45,20 @@ type fileID struct {
 
 // NewSpace returns the space of a process. Close it when the process is gone.
 func NewSpace(pid int, mem unwind.Memory, files *Files) *Space {
-	return &Space{PID: pid, Memory: mem, files: files}
+	return &Space{PID: pid, Thread: pid, Memory: mem, files: files}
 }
 
 // Close releases what the space holds.
 func (s *Space) Close() {
+	s.closeSizes()
+	s.Forget()
+}
+
+func (s *Space) closeSizes() {
 	if s.statm != 0 {
 		_ = unix.Close(s.statm - 1)
 		s.statm = 0
 	}
-	s.Forget()
 }
 
 // Forget makes the space read everything again: the process has another program now.
@@ -117,6 +122,12 @@ func (s *Space) read() {
 	s.size, s.last, s.missed = z, nil, nil
 	s.areas = s.areas[:0:0]
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.PID) + "/maps")
+	if len(text) == 0 && s.PID != s.Thread { // a thread that has ended has no memory
+		s.closeSizes()
+		s.PID = s.Thread
+		s.size, _ = s.current()
+		text, err = os.ReadFile("/proc/" + strconv.Itoa(s.PID) + "/maps")
+	}
 	if err != nil {
 		return
 	}
