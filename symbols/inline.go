@@ -57,7 +57,6 @@ type functionSpan struct {
 
 // inlined is a function inlined into another.
 type inlined struct {
-	ranges [][2]uint64
 	origin dwarf.Offset
 	file   int64
 	line   int64
