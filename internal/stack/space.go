@@ -199,21 +199,26 @@ func (s *Space) open(images *linux.Images, i int) *module {
 	return m
 }
 
-// Area implements unwind.Space. An address that belongs to nothing has the mappings read again, once
-// for each page.
-func (s *Space) Area(addr uint64) *unwind.Area {
-	if a := s.find(addr); a != nil {
+// Area implements unwind.Space. An address that belongs to nothing, or to no code where it should, has
+// the mappings read again, once for each page.
+func (s *Space) Area(addr uint64, code bool) *unwind.Area {
+	a := s.search(addr)
+	if code || a == nil {
+		a = s.find(addr)
+	}
+	if a != nil {
 		return &a.Area
 	}
 	return nil
 }
 
+// find is the area of an address of code.
 func (s *Space) find(addr uint64) *area {
 	if a := s.last; a != nil && addr >= a.Start && addr < a.End {
 		return a
 	}
 	a := s.search(addr)
-	if a == nil || !a.Exec && !a.isStack() {
+	if a == nil || !a.Exec {
 		page := addr >> 12
 		if s.missed[page] || addr < 4096 {
 			return a
@@ -240,10 +245,6 @@ func (s *Space) find(addr uint64) *area {
 	}
 	return a
 }
-
-// isStack tells that an address in it, though not code, is not surprising: it is asked for where
-// the stack is.
-func (a *area) isStack() bool { return a.mapping.Write }
 
 func (s *Space) search(addr uint64) *area {
 	i := sort.Search(len(s.areas), func(i int) bool { return s.areas[i].End > addr })

@@ -18,8 +18,9 @@ type Area struct {
 
 // A Space tells what a process has mapped.
 type Space interface {
-	// Area returns what addr belongs to, nil for nothing.
-	Area(addr uint64) *Area
+	// Area returns what addr belongs to, nil for nothing. code tells that it is asked for as an address
+	// of instructions: an answer that cannot be executed would be a surprise.
+	Area(addr uint64, code bool) *Area
 }
 
 // How tells by what a frame was found: what the one before it said of its caller.
@@ -133,7 +134,7 @@ func (u *Unwinder) Stack(m *Machine, s Space, mem Memory, regs *Regs) ([]Frame, 
 			return u.frames, EndLost
 		}
 		f := Frame{PC: pc, SP: sp, How: how, Call: call}
-		f.Area = s.Area(f.LookupPC())
+		f.Area = s.Area(f.LookupPC(), true)
 		// The thread itself may be where there is no code, also when a signal came because of that.
 		if call && (f.Area == nil || !f.Area.Exec) {
 			return u.frames, u.nowhere(pc)
@@ -356,7 +357,7 @@ func (u *Unwinder) framePointer(m *Machine, s Space, regs *Regs) (Regs, bool) {
 		return Regs{}, false
 	}
 	pc &= m.code
-	a := s.Area(pc - callBack)
+	a := s.Area(pc-callBack, true)
 	if a == nil || !a.Exec {
 		return Regs{}, false
 	}
@@ -371,7 +372,7 @@ func (u *Unwinder) framePointer(m *Machine, s Space, regs *Regs) (Regs, bool) {
 func (u *Unwinder) fill(s Space, sp uint64) {
 	u.size = max(u.size, minWindow)
 	n := u.size
-	if a := s.Area(sp); a != nil {
+	if a := s.Area(sp, false); a != nil {
 		n = min(n, a.End-sp)
 	}
 	u.read(&u.window, sp, int(n))

@@ -34,7 +34,7 @@ func (m *memory) Read(addr uint64, b []byte) int {
 // areas is a Space.
 type areas []*Area
 
-func (s areas) Area(addr uint64) *Area {
+func (s areas) Area(addr uint64, _ bool) *Area {
 	for _, a := range s {
 		if addr >= a.Start && addr < a.End {
 			return a
