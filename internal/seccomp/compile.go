@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
+	"farcall/filter"
 	"farcall/syscalls"
 )
 
@@ -151,7 +152,7 @@ func (t *table) section(first, last uint32, c Calls) {
 // newLeaf drops what cannot be reached: rules behind an unconditional one, which becomes the default.
 func newLeaf(rules []Rule, fallback Action) leaf {
 	for i, r := range rules {
-		if len(r.When) == 0 {
+		if len(r.When) == 0 && (r.If == nil || r.If.Op == filter.CondTrue) {
 			return leaf{rules[:i], r.Action}
 		}
 	}
@@ -234,6 +235,9 @@ func (l leaf) code() []bpf.Instruction {
 // its end: each condition has to know how far it is from there.
 func (r Rule) code() []bpf.Instruction {
 	code := []bpf.Instruction{ret(r.Action)}
+	if r.If != nil {
+		code = append(tree(r.If, len(code)), code...)
+	}
 	for _, c := range slices.Backward(r.When) {
 		code = append(c.code(len(code)), code...)
 	}
