@@ -138,7 +138,31 @@ func test(reg int, mask, lo, hi uint64) *Cond {
 }
 
 // all is true where every part is.
-func all(parts ...*Cond) *Cond { return combine(CondAll, condTrue, condFalse, parts) }
+func all(parts ...*Cond) *Cond {
+	out := combine(CondAll, condTrue, condFalse, parts)
+	if out.Op != CondAll {
+		return out
+	}
+	// Tests of the same bits become one.
+	var sub []*Cond
+next:
+	for _, p := range out.Sub {
+		if p.Op == CondTest {
+			for i, q := range sub {
+				if q.Op == CondTest && q.Test.Reg == p.Test.Reg && q.Test.Mask == p.Test.Mask {
+					both := test(p.Test.Reg, p.Test.Mask, max(p.Test.Min, q.Test.Min), min(p.Test.Max, q.Test.Max))
+					if both.Op == CondFalse {
+						return condFalse
+					}
+					sub[i] = both
+					continue next
+				}
+			}
+		}
+		sub = append(sub, p)
+	}
+	return combine(CondAll, condTrue, condFalse, sub)
+}
 
 // anyOf is true where some part is.
 func anyOf(parts ...*Cond) *Cond { return combine(CondAny, condFalse, condTrue, parts) }

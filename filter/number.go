@@ -87,9 +87,12 @@ func (c *comparison) one(o op, v *value) (cond *Cond, ok bool) {
 	case valNull:
 		return test(c.reg, c.mask, 0, 0), true
 	case valRange:
-		lo, ok := c.one(opGe, v.lo)
-		hi, ok2 := c.one(opLe, v.hi)
-		return all(lo, hi), ok && ok2
+		lo, ok := joined(v.lo.terms, c.mask, c.names)
+		hi, ok2 := joined(v.hi.terms, c.mask, c.names)
+		if !ok || !ok2 {
+			return condFalse, false
+		}
+		return c.between(lo, hi), true
 	case valNumber, valDuration:
 	default:
 		return condFalse, false
@@ -152,6 +155,27 @@ func (c *comparison) atMost(n integer) *Cond {
 		return test(c.reg, c.mask, top+1, -n.mag&c.mask)
 	}
 	return anyOf(test(c.reg, c.mask, 0, min(n.mag, top)), test(c.reg, c.mask, top+1, c.mask))
+}
+
+// between holds for numbers from lo to hi.
+func (c *comparison) between(lo, hi integer) *Cond {
+	if !c.signed {
+		return all(c.atLeast(lo), c.atMost(hi))
+	}
+	top := c.mask >> 1
+	low := max(-lo.mag&c.mask, top+1) // of those below zero
+	if lo.neg && lo.mag > top+1 {
+		low = top + 1
+	}
+	switch {
+	case lo.neg && !hi.neg:
+		return anyOf(test(c.reg, c.mask, low, c.mask), test(c.reg, c.mask, 0, min(hi.mag, top)))
+	case lo.neg && hi.mag <= top+1:
+		return test(c.reg, c.mask, low, -hi.mag&c.mask)
+	case lo.neg || hi.neg:
+		return condFalse
+	}
+	return test(c.reg, c.mask, lo.mag, min(hi.mag, top))
 }
 
 // has tests for bits.

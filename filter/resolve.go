@@ -184,13 +184,16 @@ const (
 
 func layoutOf(t *syscalls.Type, a syscalls.ABI) layout {
 	l := layout(3)
-	switch t.Extent(a.Layout()) {
-	case 1:
+	switch n := t.Extent(a.Layout()); {
+	case n == 1:
 		l = 0
-	case 2:
+	case n == 2:
 		l = 1
-	case 4:
+	case n == 4, t.Kind == syscalls.KindConst: // see syscalls.Call.Match
 		l = 2
+	}
+	if t.Format == syscalls.FormatDecimal || t.Format == syscalls.FormatComment {
+		return 2 | signedLayout // decode makes an int of them
 	}
 	switch t.Kind {
 	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindErrno,
