@@ -15,6 +15,10 @@ type Options struct {
 	// Calls are the calls to intercept; others run without being seen. nil means all.
 	Calls *filter.CallSet
 
+	// When, if not nil, narrows Calls: a call is intercepted only if what When gives for its number holds for its argument
+	// registers; nil means whatever they are. [filter.Reach] has such a method. The kernel decides it where it can.
+	When func(abi syscalls.ABI, number uint64) *filter.Cond
+
 	// Seccomp says whether the kernel's seccomp filter keeps calls that are not in Calls from
 	// stopping the program, so that they run at native speed. It applies to programs that the
 	// tracer starts.

@@ -107,7 +107,7 @@ func (t *Task) leave() {
 // begin decodes the entry of a call. It tells whether the call is wanted, which for a call that stands for others is known
 // only now.
 func (t *Task) begin(nr uint64, c *engine.Call) bool {
-	desc := t.tracer.describe(c.ABI, nr)
+	desc := t.tracer.opts.Describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
@@ -119,6 +119,9 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		if calls := t.tracer.opts.Calls; calls != nil && !calls.Has(c.ABI, nr) && !hasName(calls, desc.Name) {
 			return false
 		}
+	}
+	if !t.tracer.wanted(c.ABI, nr, &c.Args) {
+		return false
 	}
 	if t.tracer.opts.Undecoded {
 		t.call.Skip(desc, c.ABI, nr, args)
@@ -140,17 +143,6 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 	t.call.Resumed = resumed
 	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
 	return true
-}
-
-// describe looks a call up, first among the user's own descriptions.
-func (tr *Tracer) describe(abi syscalls.ABI, nr uint64) *syscalls.Call {
-	desc := linux.Describe(abi, nr)
-	if own := tr.opts.Descriptions; own != nil && desc != nil {
-		if c := own.Calls[abi][desc.Name]; c != nil {
-			return c
-		}
-	}
-	return desc
 }
 
 // unknownCall describes a number that no table has.

@@ -5,6 +5,7 @@ import (
 
 	"farcall/decode"
 	"farcall/event"
+	"farcall/filter"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
 	"farcall/syscalls"
@@ -32,6 +33,7 @@ type Task struct {
 	left     bool // the end of its call has been told: there is no result
 	handling *handling
 	unknown  map[uint64]*syscalls.Call
+	env      filter.Env // see Env
 	ev       event.Event
 }
 

@@ -243,7 +243,7 @@ func (tr *Tracer) engineOptions() (engine.Options, error) {
 		calls = withMultiplexers(calls)
 		o.Wanted = func(abi syscalls.ABI, nr int64) bool { return calls.Has(abi, uint64(nr)) }
 		if tr.Filtering() && tr.launching {
-			prog, err := seccomp.Compile(filterSpec(calls))
+			prog, err := tr.compileFilter(calls)
 			if err != nil {
 				return o, fmt.Errorf("build filter: %w", err)
 			}
@@ -283,9 +283,9 @@ func hasName(calls *filter.CallSet, name string) bool {
 	return false
 }
 
-// filterSpec is the filter that stops the program at the calls of a set, and at those that the engine
-// wants to see.
-func filterSpec(calls *filter.CallSet) seccomp.Spec {
+// filterSpec is the filter that stops the program at the calls of a set, as far as when does not exclude them by their
+// registers, and at those that the engine wants to see.
+func filterSpec(calls *filter.CallSet, when func(syscalls.ABI, uint64) *filter.Cond) seccomp.Spec {
 	spec := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{}}
 	other := seccomp.FromRet(unix.SECCOMP_RET_ALLOW)
 	if calls.Unnamed() {
@@ -295,13 +295,21 @@ func filterSpec(calls *filter.CallSet) seccomp.Spec {
 		var rules []seccomp.Rule
 		for nr := range abi.Names() {
 			act := seccomp.FromRet(unix.SECCOMP_RET_ALLOW)
+			var cond *filter.Cond
 			if calls.Has(abi, nr) {
 				act = seccomp.Trace(filterData)
+				if when != nil {
+					cond = when(abi, nr)
+				}
 			}
 			for _, need := range engine.Needs(abi) {
 				if uint64(need) == nr {
-					act = seccomp.Trace(filterData)
+					act, cond = seccomp.Trace(filterData), nil
 				}
+			}
+			if cond != nil && seccomp.Fits(cond) {
+				rules = append(rules, seccomp.Rule{Number: uint32(nr), Action: act, If: cond})
+				act = seccomp.FromRet(unix.SECCOMP_RET_ALLOW)
 			}
 			rules = append(rules, seccomp.Rule{Number: uint32(nr), Action: act})
 		}

@@ -612,3 +612,16 @@ func unknownField(word string) string {
 		}
 	})
 }
+
+// Refuse is the error that the condition asks for something that cannot be told, nil if it does not. why is the end of a
+// sentence that begins with the word in the condition.
+func (e *Expr) Refuse(cannot Needs, why string) error {
+	var err error
+	e.root.leaves(func(l *leaf) bool {
+		if l.field.needs&cannot != 0 {
+			err = &ExprError{Text: e.text, Offset: l.subject.pos, Length: l.subject.end - l.subject.pos, Message: "'" + l.field.name + "' " + why}
+		}
+		return err == nil
+	})
+	return err
+}

@@ -238,3 +238,26 @@ func NamedCalls() *CallSet {
 	}
 	return named
 }
+
+// ReachOf is all calls of a set, whatever their registers.
+func ReachOf(calls *CallSet) *Reach { return &Reach{Calls: calls} }
+
+// Intersect is the calls that are in both.
+func (r *Reach) Intersect(o *Reach) *Reach {
+	out := &Reach{Calls: r.Calls.Intersect(o.Calls), when: map[callKey]*Cond{}}
+	for _, from := range []*Reach{r, o} {
+		for key, c := range from.when {
+			if !out.Calls.Has(key.abi, key.nr) {
+				continue
+			}
+			if had := out.when[key]; had != nil {
+				c = all(had, c)
+			}
+			if c.Op == CondFalse || c.Size() > maxTests {
+				c = from.when[key]
+			}
+			out.when[key] = c
+		}
+	}
+	return out
+}

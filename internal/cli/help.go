@@ -75,6 +75,8 @@ var traceHelp = []helpGroup{
 		{"    --status=SET", "calls that end so: successful, failed, unfinished, unavailable, detached; also -e status=SET"},
 		{"-z, --successful-only", "--status=successful"},
 		{"-Z, --failed-only", "--status=failed; also --failing-only"},
+		{"    --where=CONDITION", "calls for which the condition holds, such as 'args.filename glob \"/etc/*\" and failed': see docs/filter.md; what cannot match does not stop PROG"},
+		{"    --stop-when=CONDITION", "let PROG go, or kill it with --kill-on-exit, after the first call for which the condition holds; the exit status is then 0"},
 		{"-P, --trace-path=PATH", "calls on this file, may be repeated"},
 		{"    --trace-fds=SET", "calls on these descriptors, also -e fd=SET"},
 		{"-q, --quiet[=SET]", "leave out messages: attach, exit, path-resolution, personality, thread-execve; -q: attach and personality, -qq: exit too, -qqq: all; also --silent, --silence, -e quiet=SET"},
@@ -106,6 +108,7 @@ var traceHelp = []helpGroup{
 	{"Counting", []helpEntry{
 		{"-c, --summary-only", "count calls, errors and time, and show a table at the end"},
 		{"-C, --summary", "the table after the trace"},
+		{"    --count-where=CONDITION", "count only calls for which the condition holds; alone it means -c"},
 		{"-w, --summary-wall-clock", "count the time that passes, not the processor's"},
 		{"-S, --summary-sort-by=KEY", "a column's name, or nothing (default time)"},
 		{"-U, --summary-columns=LIST", "of time-percent, total-time, min-time, max-time, avg-time, calls, errors, name"},

@@ -112,6 +112,9 @@ func (p *traceParser) checkFollow() error {
 func (p *traceParser) checkSummary() error {
 	o := p.o
 	const needed = " (-c/--summary-only or -C/--summary)"
+	if o.CountWhere != nil && o.Summary == SummaryOff {
+		o.Summary = SummaryOnly
+	}
 	counts := o.Summary != SummaryOff
 	switch {
 	case o.OutputSeparately && counts:

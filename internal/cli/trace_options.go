@@ -18,6 +18,7 @@ type TraceOptions struct {
 
 	TraceTarget
 	TraceFilter
+	TraceConditions
 	TraceFormat
 	TraceSummary
 

@@ -104,7 +104,7 @@ func (o *traceOutput) textOptions() event.TextOptions {
 		Relative: opts.Relative, RelPrecision: event.Precision(opts.RelPrecision.Digits()),
 		Durations: opts.CallTimes, DurPrecision: event.Precision(opts.CallPrecision.Digits()),
 		IP: opts.InstructionPtr, Number: opts.SyscallNumber, Columns: opts.AlignColumn,
-		WholeLines: opts.Status != AllStatuses,
+		WholeLines: opts.Status != AllStatuses || opts.late,
 	}
 	if !opts.Abbrev.IsAll() {
 		t.VerboseCall = func(c *decode.Call) bool { return !opts.Abbrev.Has(c.ABI, c.Number) }

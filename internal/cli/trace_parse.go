@@ -401,6 +401,9 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		p.o.Describe = opt.arg
 		return nil
 	},
+	optWhere:      condition(func(c *TraceConditions) **filter.Expr { return &c.Where }),
+	optCountWhere: condition(func(c *TraceConditions) **filter.Expr { return &c.CountWhere }),
+	optStopWhen:   condition(func(c *TraceConditions) **filter.Expr { return &c.StopWhen }),
 }
 
 func (p *traceParser) summary(mode SummaryMode) error {

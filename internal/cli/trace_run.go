@@ -58,21 +58,25 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+	conditions
 
 	launchTold bool
 }
 
 func (r *traceRun) run() (int, error) {
-	out, err := openTraceOutput(r.opts, r.std, r.messages)
-	if err != nil {
-		return 0, err
-	}
-	r.out = out
 	options := r.traceOptions()
+	var err error
 	if r.opts.Describe != "" {
 		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
 			return 0, err
 		}
+	}
+	if r.conditions, err = newConditions(r.opts, &options); err != nil {
+		return 0, err
+	}
+	r.narrow(&options)
+	if r.out, err = openTraceOutput(r.opts, r.std, r.messages); err != nil {
+		return 0, err
 	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
@@ -96,6 +100,8 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 	var launch *farcall.LaunchError
 	var exit *farcall.ExitError
 	switch {
+	case r.watch.stopped && errors.As(err, &exit): // by --stop-when, which killed it
+		return 0, nil
 	case interrupted != 0:
 		dieOf(interrupted)
 		return 128 + int(interrupted), nil
@@ -112,15 +118,7 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 }
 
 // unnamedCalls are the numbers without a call, which strace shows whatever the set.
-func unnamedCalls() *filter.CallSet {
-	named := new(filter.CallSet)
-	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
-		for nr := range abi.Names() {
-			named.Add(abi, nr)
-		}
-	}
-	return named.Complement()
-}
+func unnamedCalls() *filter.CallSet { return filter.NamedCalls().Complement() }
 
 // launchFailed says, once, why the program could not be executed.
 func (r *traceRun) launchFailed() {
@@ -168,13 +166,9 @@ func (r *traceRun) traceOptions() farcall.Options {
 	}
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
-	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
-	if !o.Calls.IsAll() && !o.SyscallNumber {
-		t.Calls = o.Calls.Union(unnamedCalls())
-	}
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
-	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 {
+	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 || o.StopWhen != nil && !o.KillOnExit {
 		t.Seccomp = farcall.SeccompOff
 	}
 	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()

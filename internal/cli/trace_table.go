@@ -83,6 +83,9 @@ const (
 	optSeize
 	optCPU
 	optDescribe
+	optWhere
+	optCountWhere
+	optStopWhen
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -173,4 +176,7 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
+	{id: optWhere, long: "where", arg: requiredArg, later: true},
+	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
+	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
 }

@@ -7,6 +7,7 @@ import (
 
 	"farcall"
 	"farcall/event"
+	"farcall/filter"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type watcher struct {
 	shown   uint64
 	leaving bool // everything is to be let go: what comes until then is our own doing
 	started bool // the first program's execve is over
+	stopped bool // by --stop-when
 	tasks   map[int]*farcall.Task
 	abis    map[int]syscalls.ABI // processes that do not have the tracer's own ABI
 	paths   *pathFilter
@@ -30,6 +32,7 @@ type watcher struct {
 type shown struct {
 	skip bool // the call is not to be shown
 	sys  int64
+	verdicts
 }
 
 func newWatcher(r *traceRun) *watcher {
@@ -139,6 +142,9 @@ func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 	if w.opts.Summary == SummaryOnly {
 		return
 	}
+	if w.stopped && (ev.Kind == event.CallEntry || ev.Kind == event.CallExit) {
+		return
+	}
 	if w.opts.SyscallLimit > 0 && w.shown >= w.opts.SyscallLimit && ev.Kind != event.Detached {
 		return // of a thread that is still to be stopped for its detach
 	}
@@ -153,11 +159,11 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if w.opts.SyscallNumber {
 		w.run.out.number(t.TID, ev.Call.Number)
 	}
-	s.skip = w.paths != nil && !w.paths.match(t, ev.Call) || w.opts.SyscallNumber && !w.wanted(ev)
+	s.skip = w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil) && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}
-	if !s.skip {
+	if s.verdicts = w.run.conditions.entry(t, s.skip); !s.skip && s.where != filter.False {
 		w.print(t, ev)
 	}
 }
@@ -168,18 +174,26 @@ func (w *watcher) wanted(ev *event.Event) bool {
 }
 
 func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
-	if s.skip {
-		s.skip = false
+	where, count, stop := w.run.conditions.exit(t, s.verdicts)
+	if stop {
+		defer w.stop()
+	}
+	if s.skip || !where {
+		if s.skip = false; stop {
+			w.print(t, ev)
+		} else {
+			w.run.out.drop(t.TID)
+		}
 		return
 	}
-	if w.summary != nil && !ev.Lost {
+	if count && w.summary != nil && !ev.Lost {
 		spent := ev.Duration
 		if !w.opts.WallClock {
 			spent = int64(t.SystemTime()) - s.sys
 		}
 		w.summary.Add(ev.ABI, ev.Call, max(0, spent-int64(w.opts.Overhead.Time)))
 	}
-	if !w.opts.Status.Has(statusOf(ev)) {
+	if !stop && !w.opts.Status.Has(statusOf(ev)) {
 		w.run.out.drop(t.TID)
 		return
 	}
