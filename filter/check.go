@@ -400,18 +400,25 @@ func constantOwner(name string, a syscalls.ABI) string {
 func (c *checker) argument(l *leaf, calls []listed) error {
 	var first error
 	var places []place
+	var types []*syscalls.Type // of the call and its variants: a variant alone knows only the value that chose it
 	for i := range calls {
 		call := &calls[i]
+		places, types = places[:0], types[:0]
 		for d := range call.variants {
-			places = l.places(places[:0], d)
-			for k := range places {
-				err := c.place(l, &places[k], call)
-				if err == nil {
-					return nil
-				}
-				if first == nil {
-					first = err
-				}
+			places = l.places(places, d)
+		}
+		for k := range places {
+			if cat, _ := categoryOf(places[k].t); cat == catNumber && !slices.Contains(types, places[k].t) {
+				types = append(types, places[k].t)
+			}
+		}
+		for k := range places {
+			err := c.place(l, &places[k], types, call.abi)
+			if err == nil {
+				return nil
+			}
+			if first == nil {
+				first = err
 			}
 		}
 	}
@@ -421,8 +428,8 @@ func (c *checker) argument(l *leaf, calls []listed) error {
 	return c.noPlace(l, calls)
 }
 
-// place checks a leaf about what a subject leads to in one call.
-func (c *checker) place(l *leaf, p *place, call *listed) error {
+// place checks a leaf about what a subject leads to in one call, where its numbers are of the types.
+func (c *checker) place(l *leaf, p *place, types []*syscalls.Type, a syscalls.ABI) error {
 	what := c.spelling(l.subject.pos, l.subject.end)
 	cat, pointer := categoryOf(p.t)
 	switch {
@@ -451,7 +458,10 @@ func (c *checker) place(l *leaf, p *place, call *listed) error {
 	if cat == catText {
 		return c.strings(l)
 	}
-	return c.numbers(l, []*syscalls.Type{p.t}, call.abi)
+	if cat != catNumber { // the elements of a set are known to it alone
+		types = []*syscalls.Type{p.t}
+	}
+	return c.numbers(l, types, a)
 }
 
 // noPlace says why a subject leads nowhere.

@@ -94,6 +94,8 @@ func (b *binder) compileField(l *leaf, bound *binding) compiled {
 			_, depth := st.Region()
 			return uint64(depth), True
 		})
+	case fieldCount:
+		c.run = number(func(st *state) (uint64, Truth) { return st.count, True })
 	case fieldComm:
 		c.cost = costLookup
 		c.run = func(st *state) Truth {

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"iter"
+	"strings"
 
 	"farcall/syscalls"
 )
@@ -53,7 +54,7 @@ func lookup(t *syscalls.Type, a syscalls.ABI, name string) (constant, bool) {
 		return constant{integer{mag: uint64(n)}, ^uint64(0)}, ok
 	}
 	for _, v := range constantsOf(t, a) {
-		if v.Name != name || name == "" {
+		if name == "" || v.Name != name && !oneOf(v.Name, name) {
 			continue
 		}
 		c := constant{integer{mag: v.Value}, v.Mask}
@@ -66,6 +67,19 @@ func lookup(t *syscalls.Type, a syscalls.ABI, name string) (constant, bool) {
 		return c, true
 	}
 	return constant{}, false
+}
+
+// oneOf tells whether names that one number has, as in "SNDCTL_TMR_START or TCSETS", include one.
+func oneOf(names, name string) bool {
+	if len(names) < len(name)+len(" or ") {
+		return false
+	}
+	for n := range strings.SplitSeq(names, " or ") {
+		if n == name {
+			return true
+		}
+	}
+	return false
 }
 
 // constantNames are the names that lookup knows for a type.
@@ -86,8 +100,10 @@ func constantNames(t *syscalls.Type, a syscalls.ABI) iter.Seq[string] {
 			}
 		default:
 			for _, v := range constantsOf(t, a) {
-				if v.Name != "" && !yield(v.Name) {
-					return
+				for name := range strings.SplitSeq(v.Name, " or ") {
+					if name != "" && !yield(name) {
+						return
+					}
 				}
 			}
 		}

@@ -53,9 +53,9 @@ type Env struct {
 type Program struct {
 	expr  *Expr
 	table Table
-	rest  *node   // all but the parts about count
-	count []*node // those
-	n     uint64  // matches of rest so far
+	rest  *node       // all but the parts about count
+	count []predicate // those
+	n     uint64      // matches of rest so far
 	needs Needs
 
 	code    map[codeKey]predicate
@@ -89,7 +89,12 @@ func (e *Expr) Compile(t Table) (*Program, error) {
 		return nil, err
 	}
 	p := &Program{expr: e, table: t, needs: e.Needs(t), code: map[codeKey]predicate{}}
-	p.rest, p.count = e.root.split()
+	var counts []*node
+	p.rest, counts = e.root.split()
+	for _, n := range counts {
+		b := &binder{call: unnamedCall, family: unnamedCall}
+		p.count = append(p.count, b.predicate(n).run)
+	}
 	p.st.found = p.st.function
 	return p, nil
 }
@@ -142,8 +147,8 @@ func (p *Program) decide(env *Env, final bool) Truth {
 	}
 	p.n++
 	st.count = p.n
-	for _, n := range p.count {
-		if n.counted(st.count) != True {
+	for _, right := range p.count {
+		if right(st) != True {
 			return False
 		}
 	}
@@ -179,25 +184,6 @@ func (p *Program) family(key codeKey, nr uint64) *syscalls.Call {
 		}
 	}
 	return key.call
-}
-
-// counted decides a condition on the count.
-func (n *node) counted(count uint64) Truth {
-	switch n.kind {
-	case nodeNot:
-		return truth(n.sub[0].counted(count) != True)
-	case nodeLeaf:
-		if n.leaf.mod != 0 {
-			count %= n.leaf.mod
-		}
-		return truth(n.leaf.number(0, wide, false, resolverOf(nil, 0)).value(count))
-	}
-	for _, s := range n.sub {
-		if t := s.counted(count) == True; t == (n.kind == nodeOr) {
-			return truth(t)
-		}
-	}
-	return truth(n.kind == nodeAnd)
 }
 
 // A compiled node is its predicate and about what it costs, for the order in which they are asked.

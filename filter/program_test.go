@@ -172,3 +172,66 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+// TestDecidingAllocatesNothing holds what is asked of every call to no garbage.
+func TestDecidingAllocatesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		call *sample
+		text string
+	}{
+		{&openatSample, `name == openat and args.flags has O_CREAT and fd == 3`},
+		{&openatSample, `args.filename glob "/etc/*" and args.flags has O_CLOEXEC`},
+		{&openatSample, `args.filename =~ /^\/etc\/.*d$/`},
+		{&openatSample, `fd.path == "/home" or comm == "x"`},
+		{&openatSample, `args.mode & 0111 == 0 and args.mode in (0..0777)`},
+		{&openatSample, `errno == ENOENT or ret == 3 and duration > 1ms`},
+		{&readSample, `args.buf contains "END" and count % 2 == 1`},
+		{&writevSample, `args.vec[*].iov_base contains "d"`},
+		{&connectIP, `args.uservaddr.sin_addr == "10.0.0.1"`},
+		{&openatSample, `region == "parse" and stack has "main"`},
+	} {
+		p := compile(t, tt.text)
+		entry := tt.call.env(t)
+		exit := tt.call.env(t)
+		tt.call.exit(exit)
+		if n := testing.AllocsPerRun(100, func() {
+			p.Entry(entry)
+			p.Exit(exit)
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", tt.text, n)
+		}
+	}
+}
+
+func BenchmarkEntry(b *testing.B) {
+	for _, bb := range []struct{ name, text string }{
+		{"number", `args.flags has O_CREAT`},
+		{"two numbers", `args.flags has O_CREAT and args.dfd == AT_FDCWD`},
+		{"other call", `name == read and args.count > 1`},
+		{"glob", `args.filename glob "/etc/*"`},
+		{"equal text", `args.filename == "/etc/passwd"`},
+		{"regexp", `args.filename =~ /^\/etc\//`},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			p := compile(b, bb.text)
+			env := openatSample.env(b)
+			for b.Loop() {
+				p.Entry(env)
+			}
+		})
+	}
+}
+
+// BenchmarkCompile is what a condition costs at the start.
+func BenchmarkCompile(b *testing.B) {
+	for b.Loop() {
+		e, err := Parse(`args.filename glob "/etc/*" and args.flags has O_CLOEXEC`)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := e.Compile(Table{}); err != nil {
+			b.Fatal(err)
+		}
+		e.Reach(Table{})
+	}
+}

@@ -156,7 +156,7 @@ func elementOf(t *syscalls.Type) *syscalls.Type {
 var textType = syscalls.Type{Kind: syscalls.KindString, Dir: syscalls.In}
 
 // kindCategories are the categories of kinds that are no numbers.
-var kindCategories = map[syscalls.Kind]category{
+var kindCategories = [256]category{
 	syscalls.KindString: catText, syscalls.KindPath: catText, syscalls.KindBytes: catText, syscalls.KindChars: catText,
 	syscalls.KindSunPath: catText, syscalls.KindIPv4: catText, syscalls.KindIPv6: catText, syscalls.KindMAC: catText,
 	syscalls.KindSigset: catBits, syscalls.KindBitset: catBits,
