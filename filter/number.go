@@ -206,7 +206,7 @@ func (c *comparison) has(o op, v *value) (*Cond, bool) {
 		if k.mask == 0 { // the name for no bits at all
 			k.mask = c.mask
 		}
-		if k.mask&c.mask == 0 || pattern&^c.mask != 0 && k.n.neg == false {
+		if k.mask&c.mask == 0 || pattern&^c.mask != 0 && !k.n.neg {
 			parts = append(parts, condFalse)
 			continue
 		}

@@ -163,6 +163,7 @@ func (r *Reach) When(a syscalls.ABI, nr uint64) *Cond {
 // Reach says for which calls of the table the condition can hold.
 func (e *Expr) Reach(t Table) *Reach {
 	r := &Reach{Calls: new(CallSet), when: map[callKey]*Cond{}}
+	known := map[string]*Cond{} // calls with equal conditions share one: neighbours then need it only once in a filter
 	for a := syscalls.ABI(0); a < syscalls.NumABI; a++ {
 		for nr := range a.Names() {
 			if !t.has(a, nr) {
@@ -173,9 +174,14 @@ func (e *Expr) Reach(t Table) *Reach {
 				continue
 			}
 			r.Calls.Add(a, nr)
-			if regs.Cond.Op != CondTrue {
-				r.when[callKey{a, nr}] = regs.Cond
+			if regs.Cond.Op == CondTrue {
+				continue
 			}
+			text := regs.Cond.String()
+			if known[text] == nil {
+				known[text] = regs.Cond
+			}
+			r.when[callKey{a, nr}] = known[text]
 		}
 	}
 	e.addMultiplexed(t, r)
