@@ -75,7 +75,7 @@ func (r *traceRun) run() (int, error) {
 		return 0, err
 	}
 	r.narrow(&options)
-	if r.out, err = openTraceOutput(r.opts, r.std, r.messages); err != nil {
+	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
 		return 0, err
 	}
 	r.tracer = farcall.New(options)

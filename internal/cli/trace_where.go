@@ -14,8 +14,6 @@ type TraceConditions struct {
 	Where      *filter.Expr // what is shown and counted
 	CountWhere *filter.Expr // what is counted
 	StopWhen   *filter.Expr // what ends the trace
-
-	late bool // of some calls only their end will tell whether they are shown
 }
 
 // condition makes an option whose argument is a condition.
@@ -74,7 +72,6 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 			return c, conditionError(x.option, err)
 		}
 	}
-	o.late = c.where != nil && c.where.Needs()&filter.NeedExit != 0
 	seen := o.Calls.Union(unnamedCalls())
 	c.reach = filter.ReachOf(seen)
 	shown.Calls = seen
@@ -114,6 +111,9 @@ func (r *traceRun) narrow(t *farcall.Options) {
 		t.When = r.reach.When
 	}
 }
+
+// late tells whether of some calls only their end will tell whether they are shown.
+func (c *conditions) late() bool { return c.where != nil && c.where.Needs()&filter.NeedExit != 0 }
 
 // verdicts are what the conditions say of a call.
 type verdicts struct{ where, count, stop filter.Truth }
