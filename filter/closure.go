@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"net/netip"
 
@@ -295,7 +296,7 @@ func (a *argument) element(st *state, v *decode.Value, steps []step) Truth {
 		if i < len(v.Sub) {
 			return a.walk(st, &v.Sub[i], steps[1:])
 		}
-		return False
+		return a.strings(st, v, i, i+1)
 	}
 	out := False
 	for i := range v.Sub {
@@ -306,7 +307,29 @@ func (a *argument) element(st *state, v *decode.Value, steps []step) Truth {
 			out = Unknown
 		}
 	}
+	if out == False {
+		out = a.strings(st, v, len(v.Sub), maxStrings)
+	}
 	return out
+}
+
+// strings looks at those of a vector of strings, as argv, that have not been decoded: from one on, up to another.
+func (a *argument) strings(st *state, v *decode.Value, from, to int) Truth {
+	if v.Type.Kind != syscalls.KindStrings && v.Type.Kind != syscalls.KindEnv || !v.More || st.Memory == nil {
+		return False
+	}
+	w := a.abi.WordSize()
+	for i := from; i < min(to, v.Size); i++ {
+		word := st.word[:w]
+		if clear(st.word[:]); st.Memory.Read(v.Addr+uint64(i*w), word) < w {
+			return False
+		}
+		p := binary.LittleEndian.Uint64(st.word[:])
+		if p != 0 && a.leaf.text(st.stringAt(p)) != a.leaf.neg {
+			return True
+		}
+	}
+	return False
 }
 
 // descriptor asks for the path or the peer of a descriptor.
@@ -415,6 +438,8 @@ func (a *argument) has(set []byte, signals bool) Truth {
 const (
 	maxString = 1 << 16
 	maxBuffer = 1 << 20
+
+	maxStrings = 1 << 12 // of a vector
 )
 
 // text is the text of a value: whole, although decoding may have cut it short.

@@ -75,6 +75,7 @@ type state struct {
 	final bool // nothing more will be known
 	count uint64
 	buf   []byte // scratch
+	word  [8]byte
 	found func(function string) bool
 	want  *leaf // of found
 	hit   bool

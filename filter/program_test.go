@@ -117,6 +117,10 @@ func TestConditions(t *testing.T) {
 		{&execSample, `args.argv[0] == "cc"`, "true"},
 		{&execSample, `args.argv[*] glob "*.c"`, "true"},
 		{&execSample, `args.argv[*] == "x"`, "false"},
+		{&execSample, `args.envp[*] == "LANG=C"`, "true"}, // which the trace only counts
+		{&execSample, `args.envp[0] glob "LANG=*"`, "true"},
+		{&execSample, `args.envp[1] glob "*"`, "false"},
+		{&execSample, `args.envp[*] != "LANG=C"`, "false"},
 		{&killSample, `args.sig == SIGTERM`, "true"},
 		{&killSample, `args.sig in (SIGKILL, SIGTERM)`, "true"},
 		{&killSample, `args.pid == -16`, "true"},

@@ -142,7 +142,7 @@ var (
 	ioctlSample  = sample{name: "ioctl", args: [6]uint64{0, 0x5401, 0x1000}, ret: -25}
 	i386Pread    = sample{abi: syscalls.I386, name: "pread64", args: [6]uint64{3, 0x1000, 8, 0, 1}, after: space{0x1000: "12345678"}, ret: 8}
 	execSample   = sample{name: "execve", args: [6]uint64{0x1000, 0x2000, 0x3000}, ret: 0, mem: space{
-		0x1000: "/bin/cc\x00", 0x2000: words(0x4000, 0x4010, 0), 0x3000: words(0), 0x4000: "cc\x00", 0x4010: "a.c\x00"}}
+		0x1000: "/bin/cc\x00", 0x2000: words(0x4000, 0x4010, 0), 0x3000: words(0x4020, 0), 0x4000: "cc\x00", 0x4010: "a.c\x00", 0x4020: "LANG=C\x00"}}
 	killSample = sample{name: "kill", args: [6]uint64{0xffffffff_fffffff0, 15}, ret: 0}
 	masks      = sample{name: "rt_sigprocmask", args: [6]uint64{0, 0x1000, 0, 8}, mem: space{0x1000: words(1<<14 | 1<<1)}, ret: 0}
 )
