@@ -51,7 +51,6 @@ type Env struct {
 // A Program decides a condition for one call after the other. It keeps what it has found out about calls, and the count, and
 // is for one goroutine; [Expr.Compile] makes another one.
 type Program struct {
-	expr  *Expr
 	table Table
 	rest  *node       // all but the parts about count
 	count []predicate // those
@@ -89,7 +88,7 @@ func (e *Expr) Compile(t Table) (*Program, error) {
 	if err := e.Check(t); err != nil {
 		return nil, err
 	}
-	p := &Program{expr: e, table: t, needs: e.Needs(t), code: map[codeKey]predicate{}}
+	p := &Program{table: t, needs: e.Needs(t), code: map[codeKey]predicate{}}
 	var counts []*node
 	p.rest, counts = e.root.split()
 	for _, n := range counts {

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -201,7 +202,7 @@ func TestDecidingAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() {
 			p.Entry(entry)
 			p.Exit(exit)
-		}); n != 0 {
+		}); n != 0 && !(raceDetector && strings.Contains(tt.text, "=~")) {
 			t.Errorf("%s: %v allocations", tt.text, n)
 		}
 	}

@@ -235,7 +235,7 @@ func TestRegistersAgainstArithmetic(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", text, err)
 				}
-				p := &Program{expr: e, code: map[codeKey]predicate{}, rest: e.root}
+				p := &Program{code: map[codeKey]predicate{}, rest: e.root}
 				got := p.Entry(&Env{Call: &c})
 				if got == Unknown || got == True != want {
 					t.Fatalf("%v %s %#x: %s: %v, want %v", a, name, regs, text, got, want)

@@ -30,8 +30,7 @@ type watcher struct {
 
 // A shown is what the watcher knows of a task.
 type shown struct {
-	skip bool // the call is not to be shown
-	sys  int64
+	sys int64
 	verdicts
 }
 
@@ -109,7 +108,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 		if !w.opts.Quiet.Has(QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " detached")
 		}
-		if !w.opts.Status.Has(StatusDetached) {
+		if !w.opts.Status.Has(StatusDetached) || s.where == filter.Unknown {
 			w.run.out.drop(t.TID)
 		}
 	case event.Vanished:
@@ -159,11 +158,11 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if w.opts.SyscallNumber {
 		w.run.out.number(t.TID, ev.Call.Number)
 	}
-	s.skip = w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil) && !w.wanted(ev)
+	skip := w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil) && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}
-	if s.verdicts = w.run.conditions.entry(t, s.skip); !s.skip && s.where != filter.False {
+	if s.verdicts = w.run.conditions.entry(t, skip); s.where != filter.False {
 		w.print(t, ev)
 	}
 }
@@ -178,8 +177,8 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 	if stop {
 		defer w.stop()
 	}
-	if s.skip || !where {
-		if s.skip = false; stop {
+	if !where {
+		if stop {
 			w.print(t, ev)
 		} else {
 			w.run.out.drop(t.TID)

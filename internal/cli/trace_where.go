@@ -121,11 +121,17 @@ type verdicts struct{ where, count, stop filter.Truth }
 // entry asks the conditions about a call that begins; skip says that it is not to be shown whatever they say.
 func (c *conditions) entry(t *farcall.Task, skip bool) (v verdicts) {
 	v = verdicts{filter.True, filter.True, filter.False}
-	if c.where != nil && !skip {
+	if skip {
+		v.where = filter.False
+	} else if c.where != nil {
 		v.where = c.where.Entry(t.Env())
 	}
-	if c.count != nil && !skip && v.where != filter.False {
+	switch {
+	case c.count == nil:
+	case v.where == filter.True:
 		v.count = c.count.Entry(t.Env())
+	default: // what is not shown is not counted: it is not even asked about
+		v.count = filter.Unknown
 	}
 	if c.stop != nil {
 		v.stop = c.stop.Entry(t.Env())
@@ -141,7 +147,8 @@ func (c *conditions) exit(t *farcall.Task, v verdicts) (where, count, stop bool)
 		}
 		return truth == filter.True
 	}
-	return decide(c.where, v.where), decide(c.count, v.count), decide(c.stop, v.stop)
+	where = decide(c.where, v.where)
+	return where, where && decide(c.count, v.count), decide(c.stop, v.stop)
 }
 
 // stopAt ends the trace at a call, which is shown in any case: the programs go on without farcall, or are killed with
