@@ -38,11 +38,16 @@ const (
 	// enough is the share below which further runs of strace are asked what is noise, and below which all is done again.
 	enough         = 0.99
 	moreReferences = 5 // runs of strace that are compared with the first, at most
-	attempts       = 3 // times a command is compared, at most; the best one counts
+	attempts       = 3 // times a command is compared to get there, at most; the best one counts
+	// lastAttempts is how often a command is compared that is still below what its test wants. Of a program whose threads
+	// race, one run of strace in eight is that far from the other runs of strace, the more so on a busy machine; what
+	// the tracer does wrong is there in each of these attempts.
+	lastAttempts = 10
 )
 
-// compareAll traces each command by strace, by the tracer and by strace again, and reports the shares.
-func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *testing.T, c *Command, r *Report)) tally {
+// compareAll traces each command by strace, by the tracer and by strace again, and reports the shares. It fails for a command
+// of whose lines, or calls, a smaller share than want agrees.
+func compareAll(t *testing.T, tracer Tracer, commands []Command, want float64, check func(t *testing.T, r *Report)) tally {
 	t.Helper()
 	env, err := NewEnvironment(t.TempDir())
 	if err != nil {
@@ -62,8 +67,8 @@ func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *t
 			}
 			r := measure(t, env, tracer, c)
 			// A real difference is there each time; a rare race is not.
-			for attempt := 1; attempt < attempts && min(r.Share(true), r.CallShare(true)) < enough; attempt++ {
-				if again := measure(t, env, tracer, c); again.Share(true) > r.Share(true) {
+			for attempt := 1; attempt < attempts && agreement(r) < enough || attempt < lastAttempts && agreement(r) < want; attempt++ {
+				if again := measure(t, env, tracer, c); agreement(again) > agreement(r) {
 					r = again
 				}
 			}
@@ -73,7 +78,10 @@ func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *t
 			if len(r.Broken) > 0 {
 				t.Errorf("lines that make no sense: %q", r.Broken)
 			}
-			check(t, c, r)
+			check(t, r)
+			if got := agreement(r); got < want {
+				t.Errorf("%s: %.2f%% agree, want %.0f%%", c.Name, 100*got, 100*want)
+			}
 		})
 	}
 	t.Logf("%s beside strace:\n%s%-18s %s", tracer.Name, table.String(), "all", total.String())
@@ -82,6 +90,9 @@ func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *t
 	}
 	return total
 }
+
+// agreement is the share, without noise, that is the smaller: that of equal lines or that of calls with a partner.
+func agreement(r *Report) float64 { return min(r.Share(true), r.CallShare(true)) }
 
 // census counts differences by call and change, and keeps an example of each.
 type census map[string]*kindCount
@@ -161,12 +172,9 @@ func list(t *testing.T, r *Report, limit int) {
 func TestStraceAgreesWithItself(t *testing.T) {
 	strace := Strace
 	strace.Name = "strace-again"
-	total := compareAll(t, strace, Commands, func(t *testing.T, c *Command, r *Report) {
+	total := compareAll(t, strace, Commands, 0.95, func(t *testing.T, r *Report) {
 		if r.Share(true) < enough {
 			list(t, r, 40)
-		}
-		if got := r.Share(true); got < 0.95 {
-			t.Errorf("%s: only %.2f%% of the lines agree", c.Name, 100*got)
 		}
 	})
 	if got := share(total.equal, total.total-total.noise); got < 0.995 {
@@ -183,12 +191,9 @@ func TestAgainstStrace(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build farcall: %v\n%s", err, out)
 	}
-	total := compareAll(t, Farcall(program), Commands, func(t *testing.T, c *Command, r *Report) {
+	total := compareAll(t, Farcall(program), Commands, want, func(t *testing.T, r *Report) {
 		if r.Noise < len(r.Differences) {
 			list(t, r, 20)
-		}
-		if got := min(r.Share(true), r.CallShare(true)); got < want {
-			t.Errorf("%s: %.2f%% agree, want %.0f%%", c.Name, 100*got, 100*want)
 		}
 	})
 	if got := share(total.equal, total.total-total.noise); got < want {
