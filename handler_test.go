@@ -165,7 +165,7 @@ func TestMiddlewareOrderAndObservers(t *testing.T) {
 	if err := tr.Run(context.Background(), cmd); err != nil {
 		t.Fatal(err)
 	}
-	want := "entry, outer before, inner before, inner after, outer after, syscall"
+	want := "outer before, inner before, entry, inner after, outer after, syscall"
 	if got := strings.Join(log, ", "); got != want {
 		t.Errorf("order %q, want %q", got, want)
 	}

@@ -21,6 +21,8 @@ var layers = []string{
 	"cmd",
 	"internal/cli",
 	"internal/doctor",
+	"internal/inject",
+	"action",
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
 	"internal/seccomp",

@@ -61,15 +61,16 @@ func (s *sink) Enter(th *engine.Thread) {
 		return
 	}
 	t.left = false
-	t.tell(event.CallEntry)
-	if len(s.middleware) == 0 && neverReturns(t.call.Desc) {
-		t.leave()
-	}
 	if len(s.middleware) > 0 {
 		if t.handling == nil {
 			t.handling = newHandling(t)
 		}
 		t.handling.enter()
+		return
+	}
+	t.tell(event.CallEntry)
+	if neverReturns(t.call.Desc) {
+		t.leave()
 	}
 }
 
@@ -182,6 +183,7 @@ func (s *sink) Exit(th *engine.Thread) {
 		return
 	}
 	t.ev.IP = c.IP
+	t.ev.Duration = int64(time.Since(t.entered))
 	if !s.opts.Undecoded {
 		t.call.Exit(c.Ret, c.IsError)
 	} else {
@@ -195,7 +197,6 @@ func (s *sink) Exit(th *engine.Thread) {
 }
 
 func (t *Task) tellExit() {
-	t.ev.Duration = int64(time.Since(t.entered))
 	t.ev.Time = t.at + t.ev.Duration
 	t.ev.Lost = false
 	t.tell(event.CallExit)
@@ -238,6 +239,7 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	if parent != nil {
 		p := s.task(parent)
 		t.launched, t.ABI = p.launched, p.ABI
+		s.inherit(parent, child)
 	}
 	t.now()
 	t.tell(event.Created)
@@ -258,6 +260,10 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 		}
 	}
 	t.TID, t.PID = th.TID, th.PID()
+	th.Proc.User = nil // its scratch memory is gone
+	if t.handling != nil {
+		t.handling.places = t.handling.places[:0]
+	}
 	t.now()
 	t.ev.By = former
 	t.tell(event.Exec)

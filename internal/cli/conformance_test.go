@@ -293,7 +293,7 @@ const attempts = 40
 
 func TestOptionsLikeStrace(t *testing.T) {
 	tr := needTracers(t)
-	for _, row := range conformanceRows {
+	for _, row := range append(conformanceRows, injectionRows...) {
 		t.Run(strings.ReplaceAll(row.name(), "/", "⁄"), func(t *testing.T) {
 			argv := row.argv(tr.fixture)
 			var text string

@@ -3,57 +3,19 @@ package cli
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"farcall/action"
 	"farcall/filter"
+	"farcall/internal/inject"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
 )
-
-// An Injection is one -e inject= or -e fault=: what is to happen to which calls.
-type Injection struct {
-	Calls *filter.CallSet
-	When  Occurrence
-
-	// At most one of Error and Retval is there.
-	Error  *int    // the errno to fail with
-	Retval *uint64 // the value to return
-	// Replacement is a call without effect that the kernel executes in its place, by name; "":
-	// none is executed.
-	Replacement string
-
-	Signal     int // delivered on entry, 0: none
-	DelayEnter *time.Duration
-	DelayExit  *time.Duration
-	PokeEnter  []Poke
-	PokeExit   []Poke
-}
-
-// An Occurrence says which of a thread's calls are meant: the First one, then each Step-th up to
-// the Last. They count from 1; Last 0 has no end, Step 0 means the first one alone.
-type Occurrence struct {
-	First, Last, Step int
-}
-
-// Has tells whether the nth call, counted from 1, is meant.
-func (o Occurrence) Has(n int) bool {
-	switch {
-	case n < o.First, o.Last != 0 && n > o.Last:
-		return false
-	case o.Step == 0:
-		return n == o.First
-	}
-	return (n-o.First)%o.Step == 0
-}
-
-// A Poke overwrites memory that an argument points to.
-type Poke struct {
-	Arg  int // 1 to 7
-	Data []byte
-}
 
 const (
 	lastSignal = 64   // _NSIG
@@ -62,12 +24,18 @@ const (
 	maxPoke    = 1024 // bytes
 )
 
+// An injection is one that is being read.
+type injection struct {
+	inject.Injection
+	warnings []string
+}
+
 // parseInjection reads the argument of -e inject=, or of -e fault= where fault is set:
 //
 //	SET{:TOKEN}
 //
 // fault= takes error= and when= only and fails with ENOSYS where no error is given.
-func parseInjection(arg string, fault bool) (Injection, error) {
+func parseInjection(arg string, fault bool, warn func(string)) (inject.Injection, error) {
 	kind := "inject"
 	if fault {
 		kind = "fault"
@@ -75,7 +43,7 @@ func parseInjection(arg string, fault bool) (Injection, error) {
 	bad := func(hint string) error {
 		return &commandError{text: "invalid " + kind + " argument '" + arg + "'", hint: hint}
 	}
-	in := Injection{When: Occurrence{First: 1, Step: 1}}
+	in := injection{Injection: inject.Injection{Text: arg, When: action.Occurrence{First: 1, Step: 1}}}
 	set := ""
 	// A leading colon leaves the set empty; further colons in a row count as one.
 	if arg != "" && arg[0] != ':' {
@@ -83,53 +51,56 @@ func parseInjection(arg string, fault bool) (Injection, error) {
 		set = words[0]
 		for _, word := range words[1:] {
 			if !in.token(word, fault) {
-				return Injection{}, bad("in '" + word + "'")
+				return inject.Injection{}, bad("in '" + word + "'")
 			}
 		}
 	}
+	for _, w := range in.warnings {
+		warn(w)
+	}
 	calls, err := parseCalls(set)
 	if err != nil {
-		return Injection{}, err
+		return inject.Injection{}, err
 	}
 	in.Calls = calls
 	if !in.acts() {
 		if !fault {
-			return Injection{}, bad("say what to inject: error=, retval=, signal=, delay_enter=, delay_exit=, poke_enter= or poke_exit=")
+			return inject.Injection{}, bad("say what to inject: error=, retval=, signal=, delay_enter=, delay_exit=, poke_enter= or poke_exit=")
 		}
 		errno := int(unix.ENOSYS)
 		in.Error = &errno
 	}
-	return in, nil
+	return in.Injection, nil
 }
 
-func (in *Injection) acts() bool {
+func (in *injection) acts() bool {
 	return in.Error != nil || in.Retval != nil || in.Signal != 0 ||
 		in.DelayEnter != nil || in.DelayExit != nil || in.PokeEnter != nil || in.PokeExit != nil
 }
 
 // injectTokens reads each kind of token; a false result means that it is malformed or a second
 // one of its kind.
-var injectTokens = map[string]func(in *Injection, val string) bool{
-	"when":        func(in *Injection, val string) bool { return in.When.parse(val) },
-	"error":       (*Injection).parseError,
-	"retval":      (*Injection).parseRetval,
-	"signal":      (*Injection).parseSignal,
-	"syscall":     (*Injection).parseReplacement,
-	"delay_enter": func(in *Injection, val string) bool { return parseDelay(&in.DelayEnter, val) },
-	"delay_exit":  func(in *Injection, val string) bool { return parseDelay(&in.DelayExit, val) },
-	"poke_enter":  func(in *Injection, val string) bool { return parsePokes(&in.PokeEnter, val) },
-	"poke_exit":   func(in *Injection, val string) bool { return parsePokes(&in.PokeExit, val) },
+var injectTokens = map[string]func(in *injection, val string) bool{
+	"when":        func(in *injection, val string) bool { return parseOccurrence(&in.When, val) },
+	"error":       (*injection).parseError,
+	"retval":      (*injection).parseRetval,
+	"signal":      (*injection).parseSignal,
+	"syscall":     (*injection).parseReplacement,
+	"delay_enter": func(in *injection, val string) bool { return parseDelay(&in.DelayEnter, val) },
+	"delay_exit":  func(in *injection, val string) bool { return parseDelay(&in.DelayExit, val) },
+	"poke_enter":  func(in *injection, val string) bool { return parsePokes(&in.PokeEnter, val) },
+	"poke_exit":   func(in *injection, val string) bool { return parsePokes(&in.PokeExit, val) },
 }
 
 var faultTokens = map[string]bool{"when": true, "error": true, "syscall": true}
 
-func (in *Injection) token(word string, fault bool) bool {
+func (in *injection) token(word string, fault bool) bool {
 	key, val, ok := strings.Cut(word, "=")
 	parse := injectTokens[key]
 	return ok && parse != nil && (!fault || faultTokens[key]) && parse(in, val)
 }
 
-func (in *Injection) parseError(val string) bool {
+func (in *injection) parseError(val string) bool {
 	if in.Error != nil || in.Retval != nil {
 		return false
 	}
@@ -144,7 +115,7 @@ func (in *Injection) parseError(val string) bool {
 	return true
 }
 
-func (in *Injection) parseRetval(val string) bool {
+func (in *injection) parseRetval(val string) bool {
 	if in.Error != nil || in.Retval != nil {
 		return false
 	}
@@ -164,10 +135,25 @@ func (in *Injection) parseRetval(val string) bool {
 		v = -v
 	}
 	in.Retval = &v
+	in.warnRetval(v)
 	return true
 }
 
-func (in *Injection) parseSignal(val string) bool {
+// warnRetval says what a program would take the value for.
+func (in *injection) warnRetval(v uint64) {
+	errno := func(n int64) bool { return n < 0 && n >= -maxErrno }
+	warn := func(format string, args ...any) { in.warnings = append(in.warnings, fmt.Sprintf(format, args...)) }
+	switch {
+	case errno(int64(v)):
+		warn("Inadvertent injection of error %d is possible for retval=%d", -int64(v), v)
+	case errno(int64(int32(v))):
+		warn("Inadvertent injection of error %d is possible in compat personality for retval=%d", -int64(int32(v)), v)
+	case v > math.MaxUint32:
+		warn("Injected return value %d will be clipped to %d in compat personality", v, uint32(v))
+	}
+}
+
+func (in *injection) parseSignal(val string) bool {
 	n, ok := syscalls.SignalNumber(val)
 	if in.Signal != 0 || !ok || n < 1 || n > lastSignal {
 		return false
@@ -178,7 +164,7 @@ func (in *Injection) parseSignal(val string) bool {
 
 // parseReplacement takes only calls that have no effect and exist in every ABI (as strace does:
 // the replacement is chosen before it is known which ABI calls).
-func (in *Injection) parseReplacement(val string) bool {
+func (in *injection) parseReplacement(val string) bool {
 	if in.Replacement != "" {
 		return false
 	}
@@ -206,7 +192,7 @@ func parseDelay(delay **time.Duration, val string) bool {
 }
 
 // parsePokes reads @argN=HEX, separated by commas.
-func parsePokes(pokes *[]Poke, val string) bool {
+func parsePokes(pokes *[]inject.Poke, val string) bool {
 	if *pokes != nil {
 		return false
 	}
@@ -228,18 +214,18 @@ func parsePokes(pokes *[]Poke, val string) bool {
 				return false
 			}
 		}
-		*pokes = append(*pokes, Poke{Arg: arg, Data: data})
+		*pokes = append(*pokes, inject.Poke{Arg: arg, Data: data})
 	}
 	return *pokes != nil
 }
 
-// parse reads FIRST[..LAST][+[STEP]].
-func (o *Occurrence) parse(val string) bool {
+// parseOccurrence reads FIRST[..LAST][+[STEP]].
+func parseOccurrence(o *action.Occurrence, val string) bool {
 	first, rest, ok := scanUint(val, maxWhen)
 	if !ok || first < 1 {
 		return false
 	}
-	when := Occurrence{First: first}
+	when := action.Occurrence{First: first}
 	if tail, bounded := strings.CutPrefix(rest, ".."); bounded {
 		// 0xffff is strace's own mark for "no end".
 		when.Last, rest, ok = scanUint(tail, maxWhen-1)

@@ -157,7 +157,7 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 		t.sig = sig
 		return
 	}
-	if (t.detaching || e.leaving) && !t.expectStop {
+	if (t.detaching || e.leaving) && !t.expectStop && t.exec == nil {
 		e.detachStopped(t, sig)
 		return
 	}
@@ -176,7 +176,7 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 
 // wantsSyscallStop tells whether t has to stop at its next entry or exit, for whichever of the two it is heading to.
 func (t *Thread) wantsSyscallStop() bool {
-	if !t.filtered || t.full || t.launch != nil {
+	if !t.filtered || t.full || t.launch != nil || t.exec != nil {
 		return true
 	}
 	return t.inCall && t.shown && !t.skipExit || t.force || t.mustExit
