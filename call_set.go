@@ -197,9 +197,12 @@ func (c *Call) SetField(path string, v uint64) error {
 	return c.SetBytes(name, b[:n])
 }
 
-// Poke overwrites the program's memory at addr, and says so in the trace. Error: an errno, as WriteMemory's.
+// Poke overwrites the program's memory at addr, constants too, and says so in the trace. Error: an errno.
 func (c *Call) Poke(addr uint64, b []byte) error {
 	_, err := c.WriteMemory(addr, b)
+	if err == unix.EFAULT {
+		err = c.thread.ForceWrite(addr, b)
+	}
 	c.dirty = true
 	if err == nil {
 		c.handling.injected.Args = true

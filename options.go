@@ -32,6 +32,13 @@ type Options struct {
 	// does not see it.
 	KeepProcessors bool
 
+	// Registers changes calls by way of registers, as before Linux 6.16, even where PTRACE_SET_SYSCALL_INFO is there.
+	Registers bool
+
+	// KillOnError kills the traced programs when a handler fails or panics. By default they are let go, and run on
+	// untraced, unless they carry a filter, without which they cannot go on: those are killed in any case.
+	KillOnError bool
+
 	// Usage keeps [Task.SystemTime] up to date, at a small cost for each stop.
 	Usage bool
 

@@ -234,7 +234,7 @@ func (tr *Tracer) open() error {
 func (tr *Tracer) engineOptions() (engine.Options, error) {
 	o := engine.Options{
 		Follow: tr.opts.Follow, Classic: tr.opts.Classic, KillOnExit: tr.opts.KillOnExit, Rusage: tr.opts.Usage,
-		Pin: engine.PinAuto,
+		Pin: engine.PinAuto, Registers: tr.opts.Registers,
 	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff
@@ -365,7 +365,7 @@ func (tr *Tracer) fail(err error) {
 	tr.mu.Unlock()
 	if first {
 		go func() {
-			if tr.Detach() != nil {
+			if tr.opts.KillOnError || tr.Detach() != nil {
 				_ = tr.Kill() // the filter would refuse their calls
 			}
 		}()

@@ -587,7 +587,7 @@ func (t *Text) result(e *Event) {
 		}
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 	case syscalls.KindFD, syscalls.KindPID:
-		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
+		t.buf = strconv.AppendInt(t.buf, int64(int32(c.Ret)), 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
 		if len(c.Result.Note) > 0 {
 			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)

@@ -5,7 +5,7 @@ var injectionRows = rowsOf(
 	// The examples of strace's manual page, with calls that the fixture makes.
 	rows("calls", "-e trace=openat -e inject=openat:error=ENOENT:when=1", "-e trace=write,openat -e fault=openat:when=1",
 		"-e inject=write:error=EIO:when=2 +io", "-e inject=read,write:error=EINTR:when=1 +io", "-e inject=read:retval=0 +io",
-		"-e trace=write -e inject=all:error=EPERM:when=2", "-e fault=write:error=ENOSPC:when=2+ +io"),
+		"-e trace=write -e inject=all:error=EPERM:when=2", "-e fault=write:error=ENOSPC:when=2..3 +io"),
 	// Every form of when=, for each call by itself.
 	rows("many", "-e trace=getppid -e inject=getppid:retval=1:when=3", "-e trace=getppid -e inject=getppid:retval=1:when=3+",
 		"-e trace=getppid -e inject=getppid:retval=1:when=3+2", "-e trace=getppid -e inject=getppid:retval=1:when=3..6",

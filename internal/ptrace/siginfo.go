@@ -151,6 +151,9 @@ func (s *Siginfo) Stime() int64 { return int64(s.u64(24)) }
 // Addr is the address of the fault or instruction (LayoutFault and its kin).
 func (s *Siginfo) Addr() uint64 { return s.u64(0) }
 
+// SetAddr sets Addr.
+func (s *Siginfo) SetAddr(v uint64) { *(*uint64)(unsafe.Pointer(&s.union[0])) = v }
+
 // AddrLSB is the least significant bit of a corrupted address (LayoutFaultMCE).
 func (s *Siginfo) AddrLSB() int { return int(int16(s.u16(8))) }
 

@@ -1,0 +1,368 @@
+package farcall_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"farcall"
+	"farcall/action"
+	"farcall/event"
+
+	"golang.org/x/sys/unix"
+)
+
+// built compiles testdata/actions/NAME, once for each set of flags, to a program in a directory of the test.
+func built(t *testing.T, name string, flags ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "program")
+	src, err := filepath.Abs(filepath.Join("testdata/actions", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	argv := append([]string{"gcc", "-O1", "-w", "-pthread", "-o", out, src}, flags...)
+	if strings.HasSuffix(name, ".go") {
+		argv = []string{"go", "build", "-o", out, src}
+	}
+	if b, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", argv, err, b)
+	}
+	return out
+}
+
+// mechanisms are the ways in which calls can be changed and stopped at.
+var mechanisms = map[string]farcall.Options{
+	"set-syscall-info":            {Follow: true},
+	"registers":                   {Follow: true, Registers: true},
+	"set-syscall-info unfiltered": {Follow: true, Seccomp: farcall.SeccompOff},
+	"registers unfiltered":        {Follow: true, Registers: true, Seccomp: farcall.SeccompOff},
+}
+
+func each(t *testing.T, set string, f func(t *testing.T, tr *farcall.Tracer)) {
+	t.Helper()
+	for name, o := range mechanisms {
+		t.Run(name, func(t *testing.T) {
+			o.Calls = calls(t, set)
+			f(t, farcall.New(o))
+		})
+	}
+}
+
+// redirect is a rule for every open of one path, which gets another.
+func redirect(from, to string) action.Rule {
+	return action.Rule{Name: "redirect", If: func(c *farcall.Call) bool {
+		v := c.Value("filename")
+		return v != nil && string(v.Bytes) == from
+	}, Actions: []action.Action{action.SetString("filename", to)}}
+}
+
+func run(t *testing.T, tr *farcall.Tracer, cmd *exec.Cmd) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := tr.Run(ctx, cmd)
+	if ctx.Err() != nil {
+		t.Fatalf("%s hangs", cmd)
+	}
+	return err
+}
+
+func TestRedirectToALongerPath(t *testing.T) {
+	each(t, "openat", func(t *testing.T, tr *farcall.Tracer) {
+		dir := t.TempDir()
+		long := filepath.Join(dir, strings.Repeat("./", 1500), "b")
+		write(t, filepath.Join(dir, "b"), "the other\n")
+		tr.Use(action.Apply(redirect("/a", long)))
+		var seen []string
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.CallExit {
+				seen = append(seen, ev.Call.Desc.Name)
+			}
+		})
+		cmd, output := command(t, "cat", "/a")
+		if err := run(t, tr, cmd); err != nil || output() != "the other\n" {
+			t.Errorf("%v, output %q", err, output())
+		}
+		for _, name := range seen {
+			if name != "openat" {
+				t.Errorf("the trace shows %s", name)
+			}
+		}
+	})
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// New arguments disturb neither small stacks nor red zones, constants, threads, children and 32-bit calls.
+func TestScratchMemoryIsOurOwn(t *testing.T) {
+	for _, flags := range [][]string{nil, {"-m32"}, {"-static"}} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			program := built(t, "paths.c", flags...)
+			each(t, "openat,open", func(t *testing.T, tr *farcall.Tracer) {
+				dir := t.TempDir()
+				write(t, filepath.Join(dir, "b"), "B\n")
+				tr.Use(action.Apply(redirect("a", dir+"/"+strings.Repeat("./", 100)+"b")))
+				cmd, output := command(t, program)
+				cmd.Dir = dir
+				want := "plain 0\nred zone 1\nfork 0\nvfork 0\n"
+				if len(flags) > 0 && flags[0] == "-m32" {
+					want = "plain 0\nfork 0\nvfork 0\n"
+				}
+				if err := run(t, tr, cmd); err != nil || output() != want {
+					t.Errorf("%v, output %q, want %q", err, output(), want)
+				}
+			})
+		})
+	}
+}
+
+// Go's runtime has stacks of 2 KiB, many threads, and signals all the time.
+func TestScratchMemoryUnderSignals(t *testing.T) {
+	program := built(t, "goroutines.go")
+	each(t, "openat", func(t *testing.T, tr *farcall.Tracer) {
+		dir := t.TempDir()
+		var rules []action.Rule
+		for _, n := range []string{"0", "1", "2", "3"} {
+			write(t, filepath.Join(dir, "other-with-a-longer-name-"+n), "other "+n+"\n")
+			rules = append(rules, redirect("wanted-"+n, filepath.Join(dir, "other-with-a-longer-name-"+n)))
+		}
+		tr.Use(action.Apply(rules...))
+		cmd, output := command(t, program)
+		cmd.Dir = dir
+		if err := run(t, tr, cmd); err != nil || output() != "signals: true\n" {
+			t.Errorf("%v, output %q", err, output())
+		}
+	})
+}
+
+func TestSetFields(t *testing.T) {
+	each(t, "newfstatat,fstatat64,statx", func(t *testing.T, tr *farcall.Tracer) {
+		tr.Use(action.Apply(action.Rule{If: func(c *farcall.Call) bool { return string(c.Value("filename").Bytes) == "/etc/hostname" },
+			Actions: []action.Action{
+				action.Set("buffer.stx_size", 123456), action.Set("buffer.stx_uid", 4321), action.Set("buffer.stx_mtime.tv_sec", 1e9)}}))
+		cmd, output := command(t, "stat", "-c", "%s %u %Y", "/etc/hostname")
+		if err := run(t, tr, cmd); err != nil || output() != "123456 4321 1000000000\n" {
+			t.Errorf("%v, output %q", err, output())
+		}
+	})
+}
+
+// A field of a structure that the kernel reads is changed in a copy.
+func TestSetFieldBefore(t *testing.T) {
+	each(t, "clock_nanosleep", func(t *testing.T, tr *farcall.Tracer) {
+		tr.Use(action.Apply(action.Rule{Actions: []action.Action{action.Set("rqtp.tv_sec", 0)}}))
+		cmd, _ := command(t, "sleep", "100")
+		if err := run(t, tr, cmd); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestShortReads(t *testing.T) {
+	each(t, "read,pread64", func(t *testing.T, tr *farcall.Tracer) {
+		path := filepath.Join(t.TempDir(), "text")
+		text := strings.Repeat("all of it must arrive\n", 100)
+		write(t, path, text)
+		short := 0
+		tr.Use(action.Apply(action.Rule{Calls: calls(t, "read"), If: func(c *farcall.Call) bool { return c.Arg(0) > 2 },
+			Actions: []action.Action{action.Short(7), action.Log(func(*farcall.Call) { short++ })}}))
+		cmd, output := command(t, "/usr/bin/python3", "-SEc", "import sys; print(open(sys.argv[1], 'rb', 0).readall().decode(), end='')", path)
+		if err := run(t, tr, cmd); err != nil || output() != text {
+			t.Errorf("%v, output of %d bytes, want %d", err, len(output()), len(text))
+		}
+		if short < len(text)/7 {
+			t.Errorf("%d short reads", short)
+		}
+	})
+}
+
+func TestAnswers(t *testing.T) {
+	getppid, err := action.Replace("getppid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, set string
+		action    action.Action
+		want      string // of uname -s, pwd
+	}{
+		{"skip", "uname", action.Skip(), "uname: cannot get system name: Function not implemented\n"},
+		{"fail", "uname", action.Fail(unix.EPERM), "uname: cannot get system name: Operation not permitted\n"},
+		{"result", "uname", action.Result(-int64(unix.EIO)), "uname: cannot get system name: Input/output error\n"},
+		{"return", "uname", action.Return(-1), "uname: cannot get system name: Operation not permitted\n"},
+		{"replace", "uname", getppid, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			each(t, tc.set, func(t *testing.T, tr *farcall.Tracer) {
+				var injected *event.Injected
+				tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+					if ev.Kind == event.CallExit && ev.Injected != nil {
+						i := *ev.Injected
+						i.Rules = append([]string(nil), i.Rules...)
+						injected = &i
+					}
+				})
+				tr.Use(action.Apply(action.Rule{Name: "a rule", Actions: []action.Action{tc.action}}))
+				cmd, output := command(t, "uname", "-s")
+				err := run(t, tr, cmd)
+				var exit *farcall.ExitError
+				if tc.want != "" && (output() != tc.want || !errors.As(err, &exit) || exit.Code != 1) {
+					t.Errorf("%v, output %q", err, output())
+				}
+				if tc.want == "" && strings.Contains(output(), "Linux") {
+					t.Errorf("output %q: uname was not replaced", output())
+				}
+				if injected == nil || !injected.Result && tc.name != "result" || len(injected.Rules) != 1 || injected.Rules[0] != "a rule" {
+					t.Errorf("injected %+v", injected)
+				}
+			})
+		})
+	}
+}
+
+func TestFirstInterrupted(t *testing.T) {
+	each(t, "read", func(t *testing.T, tr *farcall.Tracer) {
+		tr.Use(action.Apply(action.Rule{If: func(c *farcall.Call) bool { return c.Arg(0) == 0 }, When: action.Only(1),
+			Actions: []action.Action{action.Fail(unix.EINTR)}}))
+		cmd, output := command(t, "/usr/bin/python3", "-SEc", "import sys; print(sys.stdin.read(), end='')")
+		in, err := os.Open("/etc/hostname")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		cmd.Stdin = in
+		want, _ := os.ReadFile("/etc/hostname")
+		if err := run(t, tr, cmd); err != nil || output() != string(want) {
+			t.Errorf("%v, output %q", err, output())
+		}
+	})
+}
+
+func TestSignalWithSiginfo(t *testing.T) {
+	each(t, "getppid", func(t *testing.T, tr *farcall.Tracer) {
+		info := &farcall.Siginfo{Code: 3}
+		info.SetAddr(0xabcdef)
+		tr.Use(action.Apply(action.Rule{Actions: []action.Action{action.Signal(unix.SIGSEGV, info, false)}}))
+		var seen []int32
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.Signal && ev.Siginfo != nil {
+				seen = append(seen, int32(ev.Signo))
+			}
+		})
+		cmd, output := command(t, built(t, "siginfo.c"))
+		if err := run(t, tr, cmd); err != nil || output() != "signal 11 code 3 address abcdef\n" {
+			t.Errorf("%v, output %q", err, output())
+		}
+		if len(seen) != 1 || seen[0] != int32(unix.SIGSEGV) {
+			t.Errorf("signals %v", seen)
+		}
+	})
+}
+
+func TestKillAction(t *testing.T) {
+	each(t, "uname", func(t *testing.T, tr *farcall.Tracer) {
+		tr.Use(action.Apply(action.Rule{Actions: []action.Action{action.Kill()}}))
+		cmd, _ := command(t, "uname")
+		var exit *farcall.ExitError
+		if err := run(t, tr, cmd); !errors.As(err, &exit) || exit.Signal != unix.SIGKILL {
+			t.Errorf("%v, want killed", err)
+		}
+	})
+}
+
+func TestStopForADebugger(t *testing.T) {
+	tr := farcall.New(farcall.Options{Calls: calls(t, "uname"), Seccomp: farcall.SeccompOff})
+	pid := 0
+	tr.Use(action.Apply(action.Rule{Actions: []action.Action{action.Stop(func(p int) { pid = p })}}))
+	cmd, output := command(t, "uname", "-s")
+	if err := tr.Run(t.Context(), cmd); err != nil {
+		t.Fatal(err)
+	}
+	if pid == 0 {
+		t.Fatal("no process id")
+	}
+	// It is a child of this process, which can wait for its stop, as a debugger's user would see T.
+	var ws unix.WaitStatus
+	if _, err := unix.Wait4(pid, &ws, unix.WUNTRACED, nil); err != nil || !ws.Stopped() {
+		t.Errorf("wait4: %v, status %#x", err, ws)
+	}
+	if err := unix.Kill(pid, unix.SIGCONT); err != nil {
+		t.Error(err)
+	}
+	if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil || ws.ExitStatus() != 0 || output() != "Linux\n" {
+		t.Errorf("wait4: %v, status %#x, output %q", err, ws, output())
+	}
+}
+
+// A delay in one thread, and a handler that waits for a goroutine, keep no other thread waiting.
+func TestDelaysHoldOneThreadOnly(t *testing.T) {
+	each(t, "getuid,getgid", func(t *testing.T, tr *farcall.Tracer) {
+		other := make(chan bool)
+		var others atomic.Int32
+		tr.Use(func(next farcall.Handler) farcall.Handler {
+			return func(ctx context.Context, c *farcall.Call) error {
+				switch c.Name() {
+				case "getuid": // until the other thread has made all its calls
+					if err := c.Await(func() { <-other }); err != nil {
+						return err
+					}
+				case "getgid":
+					if others.Add(1) == 100 {
+						close(other)
+					}
+				}
+				return next(ctx, c)
+			}
+		})
+		cmd, output := command(t, built(t, "two.c"))
+		if err := run(t, tr, cmd); err != nil || output() != "100 calls before\n" {
+			t.Errorf("%v, output %q", err, output())
+		}
+	})
+}
+
+func TestPanickingHandler(t *testing.T) {
+	for _, kill := range []bool{false, true} {
+		tr := farcall.New(farcall.Options{Seccomp: farcall.SeccompOff, Calls: calls(t, "uname"), KillOnError: kill})
+		tr.Use(func(farcall.Handler) farcall.Handler {
+			return func(context.Context, *farcall.Call) error { panic("what a handler may do") }
+		})
+		cmd, _ := command(t, "sh", "-c", "uname -s; sleep 0.1; echo done")
+		out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Args = []string{"uname", "-s"}
+		cmd.Path = "/usr/bin/uname"
+		cmd.Stdout = out
+		err = run(t, tr, cmd)
+		var p *farcall.PanicError
+		if !errors.As(err, &p) || p.Call != "uname" || !strings.Contains(string(p.Stack), "TestPanickingHandler") {
+			t.Errorf("kill %v: %v", kill, err)
+		}
+	}
+}
+
+// Field names are checked, and the message says what there is.
+func TestUnknownField(t *testing.T) {
+	set := calls(t, "newfstatat")
+	if err := action.CheckSet(set, "statbuf.st_size"); err != nil {
+		t.Error(err)
+	}
+	for path, want := range map[string]string{"statbuf.st_sise": "st_size", "nope": "filename", "filename.x": "no structure"} {
+		if err := action.CheckSet(set, path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q in it", path, err, want)
+		}
+	}
+}
