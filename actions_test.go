@@ -106,7 +106,7 @@ func write(t *testing.T, path, text string) {
 
 // New arguments disturb neither small stacks nor red zones, constants, threads, children and 32-bit calls.
 func TestScratchMemoryIsOurOwn(t *testing.T) {
-	for _, flags := range [][]string{nil, {"-m32"}, {"-static"}} {
+	for _, flags := range [][]string{nil, {"-static"}} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			program := built(t, "paths.c", flags...)
 			each(t, "openat,open", func(t *testing.T, tr *farcall.Tracer) {
@@ -115,12 +115,29 @@ func TestScratchMemoryIsOurOwn(t *testing.T) {
 				tr.Use(action.Apply(redirect("a", dir+"/"+strings.Repeat("./", 100)+"b")))
 				cmd, output := command(t, program)
 				cmd.Dir = dir
-				want := "plain 0\nred zone 1\nfork 0\nvfork 0\n"
-				if len(flags) > 0 && flags[0] == "-m32" {
-					want = "plain 0\nfork 0\nvfork 0\n"
-				}
+				const want = "plain 0\nred zone 1\nfork 0\nvfork 0\n"
 				if err := run(t, tr, cmd); err != nil || output() != want {
 					t.Errorf("%v, output %q, want %q", err, output(), want)
+				}
+			})
+		})
+	}
+}
+
+// 32-bit calls get memory that they can reach, in 64-bit programs too.
+func TestScratchMemoryOf32BitCalls(t *testing.T) {
+	for _, flags := range [][]string{{"-m32", "-static", "-nostdlib", "-fno-pie", "-fno-stack-protector"}, {"-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-stack-protector"}} {
+		t.Run(flags[0], func(t *testing.T) {
+			program := built(t, "int80.c", flags...)
+			each(t, "open", func(t *testing.T, tr *farcall.Tracer) {
+				dir := t.TempDir()
+				write(t, filepath.Join(dir, "b"), "B\n")
+				tr.Use(action.Apply(redirect("a", dir+"/"+strings.Repeat("./", 100)+"b")))
+				cmd, _ := command(t, program)
+				cmd.Dir = dir
+				var exit *farcall.ExitError
+				if err := run(t, tr, cmd); !errors.As(err, &exit) || exit.Code != 77 {
+					t.Errorf("%v, want exit status 77", err)
 				}
 			})
 		})
