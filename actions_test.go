@@ -310,15 +310,14 @@ func TestStopForADebugger(t *testing.T) {
 		t.Fatal("no process id")
 	}
 	// It is a child of this process, which can wait for its stop, as a debugger's user would see T.
-	var ws unix.WaitStatus
-	if _, err := unix.Wait4(pid, &ws, unix.WUNTRACED, nil); err != nil || !ws.Stopped() {
-		t.Errorf("wait4: %v, status %#x", err, ws)
+	if ws := waitFor(t, pid, unix.WUNTRACED); !ws.Stopped() {
+		t.Errorf("status %#x, want stopped", ws)
 	}
 	if err := unix.Kill(pid, unix.SIGCONT); err != nil {
 		t.Error(err)
 	}
-	if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil || ws.ExitStatus() != 0 || output() != "Linux\n" {
-		t.Errorf("wait4: %v, status %#x, output %q", err, ws, output())
+	if ws := waitFor(t, pid, 0); ws.ExitStatus() != 0 || output() != "Linux\n" {
+		t.Errorf("status %#x, output %q", ws, output())
 	}
 }
 
