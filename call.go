@@ -121,6 +121,16 @@ func (c *Call) Note(rule, action string) {
 	}
 }
 
+// Stack is the thread's stack pointer, and whether it runs 32-bit code. After the next of an execve that succeeded it is that of the new program.
+// Error: ESRCH.
+func (c *Call) Stack() (sp uint64, compat bool, err error) {
+	r := &c.tracer.regs
+	if err := c.thread.Regs(r); err != nil {
+		return 0, false, err
+	}
+	return r.SP(), r.Compat(), nil
+}
+
 // Deliver sends the thread a signal: before next it is pending while the kernel executes the call, which it may interrupt. The program
 // sees info as its siginfo_t; nil is that of a signal from the kernel, with the code SI_KERNEL.
 //
