@@ -20,6 +20,9 @@ type Options struct {
 	// tracer starts.
 	Seccomp SeccompMode
 
+	// Refuse makes calls fail: by the filter alone where that is possible, see [Tracer.InKernel].
+	Refuse []Refusal
+
 	// Classic starts and attaches as tracers did before Linux 3.4: by PTRACE_TRACEME and
 	// PTRACE_ATTACH, with their SIGSTOP, in place of PTRACE_SEIZE.
 	Classic bool

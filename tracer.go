@@ -43,7 +43,13 @@ type Tracer struct {
 }
 
 // New makes a tracer.
-func New(opts Options) *Tracer { return &Tracer{opts: opts, ctx: context.Background()} }
+func New(opts Options) *Tracer {
+	tr := &Tracer{opts: opts, ctx: context.Background()}
+	if len(opts.Refuse) > 0 {
+		tr.Use(tr.refusing)
+	}
+	return tr
+}
 
 // Use adds a middleware. The first one added is the outermost.
 func (tr *Tracer) Use(m Middleware) { tr.middleware = append(tr.middleware, m) }
@@ -239,11 +245,13 @@ func (tr *Tracer) engineOptions() (engine.Options, error) {
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff
 	}
-	if calls := tr.opts.Calls; calls != nil && !calls.IsAll() {
+	if calls := tr.stopsAt(); calls != nil && !calls.IsAll() {
 		calls = withMultiplexers(calls)
 		o.Wanted = func(abi syscalls.ABI, nr int64) bool { return calls.Has(abi, uint64(nr)) }
 		if tr.Filtering() && tr.launching {
-			prog, err := seccomp.Compile(filterSpec(calls))
+			spec := filterSpec(calls)
+			tr.refuse(&spec)
+			prog, err := seccomp.Compile(spec)
 			if err != nil {
 				return o, fmt.Errorf("build filter: %w", err)
 			}

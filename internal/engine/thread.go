@@ -100,6 +100,9 @@ func (t *Thread) PID() int { return t.Proc.PID }
 // InCall tells whether t is between the entry and the exit of t.Call. In Exited it means that the call will not finish.
 func (t *Thread) InCall() bool { return t.inCall && t.shown && !t.passing }
 
+// Launching tells whether t is a launched thread that has not executed its program yet.
+func (t *Thread) Launching() bool { return t.launch != nil }
+
 // Filtered tells whether t carries Options.Filter.
 func (t *Thread) Filtered() bool { return t.filtered }
 
