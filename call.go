@@ -45,6 +45,9 @@ func (c *Call) ABI() syscalls.ABI { return c.call.ABI }
 // Arg is the value of argument register i, from 0 to 5.
 func (c *Call) Arg(i int) uint64 { return c.args[i] }
 
+// First tells whether the call is the execve by which the tracer itself starts the program.
+func (c *Call) First() bool { return c.thread.Launching() }
+
 // Decoded is the call as its description decodes it. Arguments that the kernel fills are decoded only
 // after next.
 func (c *Call) Decoded() *decode.Call { return &c.call }

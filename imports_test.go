@@ -22,6 +22,7 @@ var layers = []string{
 	"internal/cli",
 	"internal/doctor",
 	"internal/inject",
+	"farcalltest",
 	"middleware",
 	"action",
 	".", // the public package: Tracer, Call, Handler

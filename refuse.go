@@ -64,7 +64,7 @@ func (tr *Tracer) refuse(spec *seccomp.Spec) {
 // refusing is the middleware that refuses the other calls.
 func (tr *Tracer) refusing(next Handler) Handler {
 	return func(ctx context.Context, c *Call) error {
-		if errno, ok := tr.refusal(c.ABI(), c.Number()); ok && !c.thread.Launching() {
+		if errno, ok := tr.refusal(c.ABI(), c.Number()); ok && !c.First() {
 			return c.Fail(errno)
 		}
 		return next(ctx, c)

@@ -170,7 +170,7 @@ func (w *watcher) wanted(ev *event.Event) bool {
 // shows tells whether a call is going to be shown, as far as that is known at its entry. The execve by which farcall itself starts the
 // program is shown, but it is not the program's.
 func (w *watcher) shows(c *farcall.Call) bool {
-	if !w.started && c.Launched() {
+	if c.First() {
 		return false
 	}
 	named := c.ABI().Name(c.Number()) != ""
