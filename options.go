@@ -35,6 +35,10 @@ type Options struct {
 	// does not see it.
 	KeepProcessors bool
 
+	// Emulate leaves all calls of the program to handlers: the kernel executes only those for which a handler calls next, and each of the others costs one
+	// stop in place of two (PTRACE_SYSEMU). Before next the call itself cannot be changed. There is no filter then.
+	Emulate bool
+
 	// Registers changes calls by way of registers, as before Linux 6.16, even where PTRACE_SET_SYSCALL_INFO is there.
 	Registers bool
 

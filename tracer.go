@@ -219,7 +219,7 @@ func (tr *Tracer) Attach(pids ...int) error {
 
 // Filtering tells whether a seccomp filter is used for programs that the tracer starts.
 func (tr *Tracer) Filtering() bool {
-	return tr.opts.Seccomp != SeccompOff && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
+	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
 }
 
 // filterData marks the stops of our own filter among those of the program's.
@@ -241,6 +241,7 @@ func (tr *Tracer) engineOptions() (engine.Options, error) {
 	o := engine.Options{
 		Follow: tr.opts.Follow, Classic: tr.opts.Classic, KillOnExit: tr.opts.KillOnExit, Rusage: tr.opts.Usage,
 		Pin: engine.PinAuto, Registers: tr.opts.Registers,
+		Emulate: tr.opts.Emulate,
 	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff

@@ -65,6 +65,10 @@ func (t *Thread) SetCall(number int64, args [6]uint64) error {
 // Answer, called from Enter, keeps the kernel from executing the call and gives the program ret: a negated errno if failed is set,
 // otherwise a value. Exit is called with it.
 func (t *Thread) Answer(ret int64, failed bool) error {
+	if t.emulating {
+		t.Force(ret, failed)
+		return nil
+	}
 	err := t.changeCall(func(i *ptrace.SyscallInfo) { i.SetNumber(-1) }, func(r *ptrace.Regs) { r.SetSyscallNumber(-1) })
 	if err == nil {
 		t.Force(ret, failed)

@@ -30,9 +30,9 @@ var ErrNoCall = errors.New("execute: the thread is not at the entry of a call")
 // The number is one of t.Call.ABI. Calls that do not return where they were made (execve, rt_sigreturn, exit), or return twice, are not possible.
 // A seccomp filter of the program applies to it.
 //
-// Errors: ErrNoCall; ESRCH.
+// Errors: ErrNoCall, also with Options.Emulate; ESRCH.
 func (t *Thread) Execute(number int64, args [6]uint64, done func(ret int64)) error {
-	if !t.inCall || t.passing || t.exec != nil || !t.stopped {
+	if !t.inCall || t.passing || t.exec != nil || !t.stopped || t.emulating {
 		return ErrNoCall
 	}
 	x := &execution{done: done}

@@ -25,12 +25,20 @@ func (e *Engine) syscallStop(t *Thread) {
 	}
 	switch e.info.Op {
 	case ptrace.OpEntry:
+		if t.again {
+			t.again = false
+			break
+		}
 		e.entry(t)
+		t.emulating = t.sysemu
 		if t.launch != nil && !e.launchEntry(t) {
 			break
 		}
 		e.show(t)
 	case ptrace.OpExit:
+		if t.again {
+			break // of the call that was not executed
+		}
 		e.exit(t)
 	}
 	e.resume(t, 0)

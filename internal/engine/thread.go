@@ -92,6 +92,9 @@ type Thread struct {
 	setOptions bool // PTRACE_SETOPTIONS is due at the next stop
 	gone       bool
 	mustExit   bool // the exit matters to the engine
+	sysemu     bool // it was resumed by PTRACE_SYSEMU
+	emulating  bool // it is in a call that the kernel does not know of
+	again      bool // it is about to enter its call once more
 }
 
 // PID is the thread group id.
