@@ -44,13 +44,13 @@ func (k *tinyKernel) handle(next farcall.Handler) farcall.Handler {
 }
 
 // tiny builds the program, and gives a function that removes it.
-func tiny() (string, func()) {
+func tiny(flags ...string) (string, func()) {
 	dir, err := os.MkdirTemp("", "tiny-*")
 	if err != nil {
 		panic(err)
 	}
 	out := filepath.Join(dir, "tiny")
-	if b, err := exec.Command("gcc", "-O1", "-static", "-nostdlib", "-fno-stack-protector", "-o", out, "testdata/actions/tiny.c").CombinedOutput(); err != nil {
+	if b, err := exec.Command("gcc", append(flags, "-O1", "-static", "-nostdlib", "-fno-stack-protector", "-o", out, "testdata/actions/tiny.c")...).CombinedOutput(); err != nil {
 		panic(string(b))
 	}
 	return out, func() { os.RemoveAll(dir) }
@@ -117,16 +117,20 @@ func TestEmulationPassesCallsOn(t *testing.T) {
 }
 
 func BenchmarkEmulation(b *testing.B) {
-	program, done := tiny()
+	program, done := tiny("-DLOOPS=20000")
 	defer done()
-	for _, emulate := range []bool{false, true} {
-		b.Run(fmt.Sprintf("emulate=%v", emulate), func(b *testing.B) {
+	for _, o := range []farcall.Options{{}, {Emulate: true}, {KeepProcessors: true}, {KeepProcessors: true, Emulate: true}} {
+		b.Run(fmt.Sprintf("emulate=%v,share=%v", o.Emulate, !o.KeepProcessors), func(b *testing.B) {
+			o.Undecoded = true
+			calls := 0
 			for b.Loop() {
 				kernel := new(tinyKernel)
-				tr := farcall.New(farcall.Options{Emulate: emulate, Undecoded: true})
+				tr := farcall.New(o)
 				tr.Use(kernel.handle)
 				_ = tr.Run(context.Background(), exec.Command(program))
+				calls += kernel.calls
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(calls), "ns/call")
 		})
 	}
 }

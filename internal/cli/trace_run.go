@@ -75,6 +75,7 @@ func (r *traceRun) run() (int, error) {
 	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
+	r.debug()
 	r.tracer.Observe(r.watch.observe)
 	if len(r.opts.Injections) > 0 {
 		r.tracer.Use(action.Apply(inject.Rules(r.opts.Injections, inject.Trace{Shown: r.watch.shows, Warn: r.out.say})...))
@@ -174,6 +175,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	if !o.Calls.IsAll() && !o.SyscallNumber {
 		t.Calls = o.Calls.Union(unnamedCalls())
 	}
+	r.refuse(&t)
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
 	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 {

@@ -59,6 +59,26 @@ func Rules(list []Injection, tr Trace) []action.Rule {
 	return rules
 }
 
+// Refusals gives the injections that do nothing but make all calls of a set fail, for a trace that does not show failures: the kernel can do
+// that alone.
+func Refusals(list []Injection) []farcall.Refusal {
+	var refuse []farcall.Refusal
+	later := new(filter.CallSet)
+	for i := len(list) - 1; i >= 0; i-- {
+		in := &list[i]
+		if every := (action.Occurrence{First: 1, Step: 1}); in.When == every && in.Error != nil && in.only() {
+			refuse = append(refuse, farcall.Refusal{Calls: in.Calls.Intersect(later.Complement()), Errno: unix.Errno(*in.Error)})
+		}
+		later = later.Union(in.Calls)
+	}
+	return refuse
+}
+
+// only tells whether there is nothing beside an error.
+func (in *Injection) only() bool {
+	return in.Replacement == "" && in.Signal == 0 && in.DelayEnter == nil && in.DelayExit == nil && in.PokeEnter == nil && in.PokeExit == nil
+}
+
 // actions are in the order in which strace does them.
 func (in *Injection) actions(warn func(string)) []action.Action {
 	var list []action.Action

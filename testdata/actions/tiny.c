@@ -1,4 +1,8 @@
 // A program without a C library: it writes, asks for its process id and for memory, and exits.
+#ifndef LOOPS
+#define LOOPS 1000
+#endif
+
 static long call(long nr, long a, long b, long c)
 {
 	long ret;
@@ -29,7 +33,7 @@ void _start(void)
 	call(12, (long)end + 4096, 0, 0);
 	end[100] = 42;
 	print("memory ", end[100]);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < LOOPS; i++)
 		call(39, 0, 0, 0);
 	print("unknown ", -call(999, 0, 0, 0));
 	call(231, 7, 0, 0); // exit_group
