@@ -115,7 +115,7 @@ func TestScratchMemoryIsOurOwn(t *testing.T) {
 				tr.Use(action.Apply(redirect("a", dir+"/"+strings.Repeat("./", 100)+"b")))
 				cmd, output := command(t, program)
 				cmd.Dir = dir
-				const want = "plain 0\nred zone 1\nfork 0\nvfork 0\n"
+				const want = "plain 0\nred zone 1\nregisters 1\nfork 0\nvfork 0\n"
 				if err := run(t, tr, cmd); err != nil || output() != want {
 					t.Errorf("%v, output %q, want %q", err, output(), want)
 				}
@@ -159,6 +159,44 @@ func TestScratchMemoryUnderSignals(t *testing.T) {
 		cmd.Dir = dir
 		if err := run(t, tr, cmd); err != nil || output() != "signals: true\n" {
 			t.Errorf("%v, output %q", err, output())
+		}
+	})
+}
+
+// A call that signals interrupt is made once more with the program's own arguments, and changed again.
+func TestChangedCallIsRestarted(t *testing.T) {
+	program := built(t, "fifo.c")
+	each(t, "openat,open", func(t *testing.T, tr *farcall.Tracer) {
+		dir := t.TempDir()
+		if err := unix.Mkfifo(filepath.Join(dir, "b"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tr.Use(action.Apply(redirect("a", filepath.Join(dir, "./././", "b"))))
+		interrupted := 0
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.CallExit && ev.Call.Failed && ev.Call.Ret == -512 {
+				interrupted++
+			}
+		})
+		cmd, output := command(t, program)
+		cmd.Dir = dir
+		if err := run(t, tr, cmd); err != nil || output() != "through\n" || interrupted < 3 {
+			t.Errorf("%v, output %q, interrupted %d times", err, output(), interrupted)
+		}
+	})
+}
+
+// The third open of a file that a pattern matches fails, whatever else is opened.
+func TestTheThirdOfSome(t *testing.T) {
+	each(t, "openat", func(t *testing.T, tr *farcall.Tracer) {
+		tr.Use(action.Apply(action.Rule{If: func(c *farcall.Call) bool {
+			ok, _ := filepath.Match("/etc/*", string(c.Value("filename").Bytes))
+			return ok
+		}, When: action.Only(3), Actions: []action.Action{action.Fail(unix.EMFILE)}}))
+		cmd, output := command(t, "head", "-c0", "/etc/passwd", "/etc/group", "/etc/hostname") // after ld.so.cache
+		_ = run(t, tr, cmd)
+		if !strings.Contains(output(), "cannot open '/etc/group' for reading: Too many open files") || strings.Count(output(), "Too many") != 1 {
+			t.Errorf("output %q", output())
 		}
 	})
 }

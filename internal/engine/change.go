@@ -51,6 +51,7 @@ func (t *Thread) changeRegs(change func(*ptrace.Regs)) error {
 // SetCall, called from Enter, makes the kernel execute another call, or the same with other arguments; number -1 skips it. t.Call
 // shows the program's own until the sink changes it.
 func (t *Thread) SetCall(number int64, args [6]uint64) error {
+	t.altered, t.executed = true, number
 	return t.changeCall(func(i *ptrace.SyscallInfo) {
 		i.SetNumber(number)
 		*i.Args() = args

@@ -45,6 +45,7 @@ func (t *Thread) Execute(number int64, args [6]uint64, done func(ret int64)) err
 	}
 	if err == nil {
 		err = t.SetCall(number, args)
+		t.altered = false // all registers are put back
 	}
 	if err != nil {
 		return err

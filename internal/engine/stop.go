@@ -76,6 +76,7 @@ func (e *Engine) entry(t *Thread) {
 	c.ABI, c.Number, c.Args = abi, e.info.Number(), *e.info.Args()
 	c.IP, c.SP = e.info.IP, e.info.SP
 	c.Entered, c.Ret, c.IsError, c.Resumes = true, 0, false, nil
+	t.altered = false
 	t.inCall, t.passing, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false, false
 	n := &numbers[abi]
 	switch c.Number {
@@ -117,6 +118,9 @@ func (e *Engine) exit(t *Thread) {
 		*c = Call{ABI: abi, Number: -1}
 	}
 	c.IP, c.SP = e.info.IP, e.info.SP
+	if t.altered {
+		e.restoreArgs(t)
+	}
 	if t.force {
 		_ = t.SetResult(t.forced, !t.forcedOK)
 	} else {

@@ -67,7 +67,8 @@ type Thread struct {
 	forced   int64
 	forcedOK bool // forced is no error, whatever its value
 	maker    int
-	resume   Call // what restart_syscall would resume
+	resume   Call  // what restart_syscall would resume
+	executed int64 // what SetCall had executed
 	exec     *execution
 	signals  []queued
 
@@ -92,6 +93,7 @@ type Thread struct {
 	setOptions bool // PTRACE_SETOPTIONS is due at the next stop
 	gone       bool
 	mustExit   bool // the exit matters to the engine
+	altered    bool // SetCall has changed its registers
 	sysemu     bool // it was resumed by PTRACE_SYSEMU
 	emulating  bool // it is in a call that the kernel does not know of
 	again      bool // it is about to enter its call once more

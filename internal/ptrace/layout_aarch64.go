@@ -55,6 +55,9 @@ func (r *ARM64Regs) Rewind() {
 	r.number = -1
 }
 
+// Restore gives a thread at the exit of a call the arguments of its entry, but for the first, in whose place the result is.
+func (r *ARM64Regs) Restore(_ syscalls.ABI, _ int64, args *[6]uint64) { copy(r.X[1:6], args[1:]) }
+
 // ReturnValue is the register in which a function returns an integer or pointer.
 func (r *ARM64Regs) ReturnValue() uint64 { return r.X[0] }
 

@@ -80,6 +80,14 @@ func (r *X86Regs) Rewind() {
 	r.OrigRax = ^uint64(0)
 }
 
+// Restore gives a thread at the exit of a call the number and the arguments of its entry.
+func (r *X86Regs) Restore(abi syscalls.ABI, number int64, args *[6]uint64) {
+	r.SetSyscallNumber(number)
+	for i, a := range args {
+		r.SetArg(abi, i, a)
+	}
+}
+
 // ReturnValue is the register in which a function returns an integer or pointer.
 func (r *X86Regs) ReturnValue() uint64 { return r.Rax }
 

@@ -45,6 +45,16 @@ static void *thread(void *arg)
 }
 
 #ifdef __x86_64__
+// What a compiler relies on: a call leaves its arguments in their registers.
+static int registers(const char *p)
+{
+	long ret;
+	register const char *di __asm__("rdi") = p;
+	register long si __asm__("rsi") = O_RDONLY;
+	__asm__ volatile("syscall" : "=a"(ret), "+r"(di), "+r"(si) : "a"(2) : "rcx", "r11", "memory");
+	return ret >= 0 && di == p && si == O_RDONLY;
+}
+
 // An open that keeps values in the red zone across the call.
 __attribute__((naked)) static long redzone(const char *p)
 {
@@ -68,6 +78,7 @@ int main(void)
 		printf("the constant has changed\n");
 #ifdef __x86_64__
 	printf("red zone %d\n", redzone(name) >= 0);
+	printf("registers %d\n", registers(name));
 #endif
 	pthread_t t[4];
 	for (int i = 0; i < 4; i++)
