@@ -324,8 +324,8 @@ func (c *Call) Short(n uint64) error {
 	return fmt.Errorf("short: %s has no number of bytes: %w", c.Name(), ErrNotSupported)
 }
 
-// Freeze stops the process, and lets go of it: it stays stopped (SIGSTOP) at the call, which it makes when it is continued, so that
-// a debugger can be attached to it. It cannot be done where the process carries a seccomp filter of the tracer.
+// Freeze stops the process (SIGSTOP), and lets go of it, so that a debugger can be attached to it. The call is executed, or
+// interrupted and made again when the process is continued. It cannot be done where the process carries a seccomp filter of the tracer.
 //
 // Error: ErrFiltered.
 func (c *Call) Freeze() error {
