@@ -18,7 +18,11 @@ var errDone = errors.New("the kernel has answered already")
 
 // argument finds an argument by name.
 func (c *Call) argument(name string) (int, *syscalls.Field, error) {
-	args := c.call.Desc.Args
+	return argumentOf(c.call.Desc, name)
+}
+
+func argumentOf(desc *syscalls.Call, name string) (int, *syscalls.Field, error) {
+	args := desc.Args
 	for i := range args {
 		if args[i].Name == name {
 			return i, &args[i], nil
@@ -28,7 +32,7 @@ func (c *Call) argument(name string) (int, *syscalls.Field, error) {
 	for i := range args {
 		names[i] = args[i].Name
 	}
-	return 0, nil, fmt.Errorf("%s has no argument %q; it has %s", c.Name(), name, strings.Join(names, ", "))
+	return 0, nil, fmt.Errorf("%s has no argument %q; it has %s", desc.Name, name, strings.Join(names, ", "))
 }
 
 // register is where an argument is, an error for the one that is none.
@@ -214,6 +218,7 @@ func (c *Call) Poke(addr uint64, b []byte) error {
 type position struct {
 	offset, width int
 	bits          [2]uint8 // the lowest bit, and how many; 0 for all
+	of            *syscalls.Type
 }
 
 // store writes the number.
@@ -228,22 +233,20 @@ func (p position) store(b []byte, v uint64) {
 	copy(b, word[:])
 }
 
-// CheckField tells whether a call has the argument or field that SetField is to change, without making the call.
-func CheckField(desc *syscalls.Call, abi syscalls.ABI, path string) error {
+// FieldType is the type of the argument or field that SetField changes, by the description of a call.
+//
+// Error: there is none, or it is no number.
+func FieldType(desc *syscalls.Call, abi syscalls.ABI, path string) (*syscalls.Type, error) {
 	name, rest, deep := strings.Cut(path, ".")
-	for i := range desc.Args {
-		if desc.Args[i].Name != name {
-			continue
+	_, f, err := argumentOf(desc, name)
+	if err != nil || !deep {
+		if err != nil {
+			return nil, err
 		}
-		if !deep {
-			return nil
-		}
-		_, err := findField(desc.Args[i].Type, rest, abi.Layout())
-		return err
+		return f.Type, nil
 	}
-	c := &Call{Task: &Task{call: decode.Call{Desc: desc}}}
-	_, _, err := c.argument(name)
-	return err
+	p, err := findField(f.Type, rest, abi.Layout())
+	return p.of, err
 }
 
 // findField looks for a field by its path within a type.
@@ -270,7 +273,7 @@ func findField(t *syscalls.Type, path string, layout int) (position, error) {
 	if w != 1 && w != 2 && w != 4 && w != 8 || f.Type.Kind == syscalls.KindStruct || f.Type.Kind == syscalls.KindUnion {
 		return position{}, fmt.Errorf("%s is no number", name)
 	}
-	return position{base, w, f.Bits}, nil
+	return position{base, w, f.Bits, f.Type}, nil
 }
 
 // member finds a member of a structure, or of an alternative of a union, and the offset of what it is a member of.

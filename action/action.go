@@ -98,8 +98,56 @@ func Native(abi syscalls.ABI, nr uint64) uint64 {
 // Set changes a number: an argument, or with a point in it a field of a structure, such as statbuf.st_size. Arguments, and structures
 // that the kernel reads, are changed before the call; structures that it only writes, after it if it succeeds.
 func Set(path string, v uint64) Action {
-	change := func(c *farcall.Call) error { return c.SetField(path, v) }
-	return Action{Text: "set " + path + " " + strconv.FormatUint(v, 10),
+	return set(path, strconv.FormatUint(v, 10), func(c *farcall.Call) error { return c.SetField(path, v) })
+}
+
+// SetNames is Set with names of the argument's or field's own, such as O_RDONLY and O_CLOEXEC, which are put together.
+func SetNames(path string, names ...string) Action {
+	return set(path, strings.Join(names, "|"), func(c *farcall.Call) error {
+		t, err := farcall.FieldType(c.Decoded().Desc, c.ABI(), path)
+		if err != nil {
+			return err
+		}
+		v, err := value(t, c.ABI(), names)
+		if err != nil {
+			return err
+		}
+		return c.SetField(path, v)
+	})
+}
+
+// value puts names of a type together.
+func value(t *syscalls.Type, abi syscalls.ABI, names []string) (v uint64, err error) {
+	for _, name := range names {
+		if t.Kind == syscalls.KindSignal {
+			if n, ok := syscalls.SignalNumber(name); ok && len(names) == 1 {
+				return uint64(n), nil
+			}
+		}
+		if t.Kind == syscalls.KindDirFD && name == "AT_FDCWD" {
+			at := int64(unix.AT_FDCWD)
+			return uint64(at), nil
+		}
+		if t.Set == nil {
+			return 0, fmt.Errorf("%q: its values have no names", name)
+		}
+		found := false
+		for _, val := range t.Set.For(abi) {
+			if val.Name == name {
+				v |= val.Value
+				found = true
+				break
+			}
+		}
+		if !found {
+			return 0, fmt.Errorf("%q is none of %s", name, t.Set.Name)
+		}
+	}
+	return v, nil
+}
+
+func set(path, text string, change func(*farcall.Call) error) Action {
+	return Action{Text: "set " + path + " " + text,
 		Before: func(c *farcall.Call) error {
 			if written(c, path) {
 				return nil

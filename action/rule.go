@@ -7,7 +7,6 @@ import (
 	"farcall"
 	"farcall/filter"
 	"farcall/syscalls"
-	"farcall/syscalls/linux"
 )
 
 // An Occurrence says which of the calls that a rule matches are meant: the First one, then each Step-th up to
@@ -52,23 +51,6 @@ func (r *Rule) Check() error {
 		}
 		if a.Answers {
 			answers = a.Text
-		}
-	}
-	return nil
-}
-
-// CheckSet tells whether each call of a set has the argument or field of a Set action.
-func CheckSet(calls *filter.CallSet, path string) error {
-	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
-		for nr := range abi.Names() {
-			if !calls.Has(abi, nr) {
-				continue
-			}
-			if d := linux.Describe(abi, nr); d != nil && abi == syscalls.AMD64 {
-				if err := farcall.CheckField(d, abi, path); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	return nil
