@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"farcall"
+	"farcall/action"
 	"farcall/event"
 	"farcall/filter"
 
@@ -307,5 +309,28 @@ func TestUnknownCallIsShown(t *testing.T) {
 	want := "syscall_0x1388(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)\n"
 	if !strings.Contains(text.String(), want) {
 		t.Errorf("no line %q in\n%s", want, text.String())
+	}
+}
+
+// Handlers and rules cost no allocation for each call.
+func TestHandlersDoNotAllocate(t *testing.T) {
+	mallocs := func(loops string) float64 {
+		program, done := tiny("-DLOOPS=" + loops)
+		defer done()
+		tr := farcall.New(farcall.Options{Calls: calls(t, "getpid")})
+		tr.Use(action.Apply(action.Rule{Name: "a rule", When: action.Occurrence{First: 1, Step: 2}, Actions: []action.Action{action.Return(1)}}))
+		tr.Use(func(next farcall.Handler) farcall.Handler { return next })
+		tr.Observe(func(*farcall.Task, *event.Event) {})
+		cmd, _ := command(t, program)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_ = tr.Run(t.Context(), cmd)
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs - before.Mallocs)
+	}
+	mallocs("10")
+	few, many := mallocs("10"), mallocs("10010")
+	if per := (many - few) / 10000; per > 0.05 {
+		t.Errorf("%.2f allocations for each call", per)
 	}
 }

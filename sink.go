@@ -125,13 +125,14 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		t.call.Skip(desc, c.ABI, nr, args)
 		return true
 	}
-	o := t.tracer.opts.Decode
+	o := &t.decoding // not a variable, which would be allocated for DecodeCall
+	*o = t.tracer.opts.Decode
 	o.Resolve = t.Resolver
 	if n, ok := t.Resolver.(decode.Network); ok {
 		o.Net = n
 	}
 	if f := t.tracer.opts.DecodeCall; f != nil {
-		f(t, nr, &o)
+		f(t, nr, o)
 	}
 	t.call.SP = c.SP
 	resumed := ""
@@ -139,7 +140,7 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		resumed = t.resumed(c.Resumes)
 	}
 	t.call.Resumed = resumed
-	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
+	t.call.Enter(desc, c.ABI, nr, args, &t.mem, *o)
 	return true
 }
 

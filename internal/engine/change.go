@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"farcall/internal/ptrace"
+	"farcall/syscalls"
 )
 
 // How a call is changed: by PTRACE_SET_SYSCALL_INFO (Linux 6.16), which knows the call's ABI, or else by the registers that
@@ -19,8 +20,23 @@ func (e *Engine) getInfo(t *Thread) error {
 	return err
 }
 
-// changeCall applies a change to the call t is stopped in: to the kernel's description, or to the registers.
-func (t *Thread) changeCall(info func(*ptrace.SyscallInfo), regs func(*ptrace.Regs)) error {
+// A change is what is done to the call that a thread is stopped in. It is a value, as closures would be allocated for each call.
+type change struct {
+	what   uint8
+	number int64
+	args   [6]uint64
+	ret    int64
+	failed bool
+}
+
+const (
+	changeCall   = iota // number and args
+	changeNumber        // number
+	changeResult        // ret, failed
+)
+
+// apply makes a change in the kernel's description of the call, or else in the registers.
+func (t *Thread) apply(c *change) error {
 	e := t.e
 	if !e.byRegs {
 		if e.infoOf != t {
@@ -28,39 +44,53 @@ func (t *Thread) changeCall(info func(*ptrace.SyscallInfo), regs func(*ptrace.Re
 				return err
 			}
 		}
-		info(&e.info)
-		e.info.Flags = 0
+		c.inInfo(&e.info)
 		err := ptrace.SetSyscallInfo(t.TID, &e.info)
 		if err != unix.EIO {
 			return err
 		}
 		e.byRegs = true
 	}
-	return t.changeRegs(regs)
-}
-
-func (t *Thread) changeRegs(change func(*ptrace.Regs)) error {
-	r := &t.e.regs
+	r := &e.regs
 	if err := ptrace.GetRegs(t.TID, r); err != nil {
 		return err
 	}
-	change(r)
+	c.inRegs(r, t.Call.ABI)
 	return ptrace.SetRegs(t.TID, r)
+}
+
+func (c *change) inInfo(i *ptrace.SyscallInfo) {
+	i.Flags = 0
+	switch c.what {
+	case changeCall:
+		i.SetNumber(c.number)
+		*i.Args() = c.args
+	case changeNumber:
+		i.SetNumber(c.number)
+	case changeResult:
+		i.SetResult(c.ret, c.failed)
+	}
+}
+
+func (c *change) inRegs(r *ptrace.Regs, abi syscalls.ABI) {
+	switch c.what {
+	case changeCall:
+		r.SetSyscallNumber(c.number)
+		for i, a := range c.args {
+			r.SetArg(abi, i, a)
+		}
+	case changeNumber:
+		r.SetSyscallNumber(c.number)
+	case changeResult:
+		r.SetResult(c.ret)
+	}
 }
 
 // SetCall, called from Enter, makes the kernel execute another call, or the same with other arguments; number -1 skips it. t.Call
 // shows the program's own until the sink changes it.
 func (t *Thread) SetCall(number int64, args [6]uint64) error {
 	t.altered, t.executed = true, number
-	return t.changeCall(func(i *ptrace.SyscallInfo) {
-		i.SetNumber(number)
-		*i.Args() = args
-	}, func(r *ptrace.Regs) {
-		r.SetSyscallNumber(number)
-		for i, a := range args {
-			r.SetArg(t.Call.ABI, i, a)
-		}
-	})
+	return t.apply(&change{what: changeCall, number: number, args: args})
 }
 
 // Answer, called from Enter, keeps the kernel from executing the call and gives the program ret: a negated errno if failed is set,
@@ -70,7 +100,7 @@ func (t *Thread) Answer(ret int64, failed bool) error {
 		t.Force(ret, failed)
 		return nil
 	}
-	err := t.changeCall(func(i *ptrace.SyscallInfo) { i.SetNumber(-1) }, func(r *ptrace.Regs) { r.SetSyscallNumber(-1) })
+	err := t.apply(&change{what: changeNumber, number: -1})
 	if err == nil {
 		t.Force(ret, failed)
 	}
@@ -83,7 +113,7 @@ func (t *Thread) Force(ret int64, failed bool) { t.force, t.forced, t.forcedOK =
 // SetResult, called from Exit, gives the program another result: a negated errno if failed is set, otherwise a value. Values from
 // -4095 to -1 are errors to the program all the same.
 func (t *Thread) SetResult(ret int64, failed bool) error {
-	err := t.changeCall(func(i *ptrace.SyscallInfo) { i.SetResult(ret, failed) }, func(r *ptrace.Regs) { r.SetResult(ret) })
+	err := t.apply(&change{what: changeResult, ret: ret, failed: failed})
 	if err == nil {
 		t.Call.Ret, t.Call.IsError = ret, failed
 	}

@@ -24,7 +24,10 @@ func (e *Engine) restoreArgs(t *Thread) {
 	if leavesRegisters(c.ABI.Name(uint64(c.Number)), failed) || leavesRegisters(c.ABI.Name(uint64(t.executed)), failed) {
 		return
 	}
-	_ = t.changeRegs(func(r *ptrace.Regs) { // ESRCH: killed
-		r.Restore(c.ABI, c.Number, &c.Args)
-	})
+	r := &e.regs
+	if ptrace.GetRegs(t.TID, r) != nil {
+		return // ESRCH: killed
+	}
+	r.Restore(c.ABI, c.Number, &c.Args)
+	_ = ptrace.SetRegs(t.TID, r)
 }
