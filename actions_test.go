@@ -144,6 +144,46 @@ func TestScratchMemoryOf32BitCalls(t *testing.T) {
 	}
 }
 
+// Results of 32-bit calls can be changed, in 64-bit programs too.
+func TestResultsOf32BitCalls(t *testing.T) {
+	for _, flags := range [][]string{{"-m32", "-static", "-nostdlib", "-fno-pie", "-fno-stack-protector"}, {"-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-stack-protector"}} {
+		program := built(t, "int80.c", flags...)
+		for _, text := range []string{"return 2", "result 2", "fail EIO", "result -EIO"} {
+			t.Run(flags[0]+" "+text, func(t *testing.T) {
+				each(t, "open,read", func(t *testing.T, tr *farcall.Tracer) {
+					list, err := action.Parse(text, action.Env{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					// The file is empty; that the buffer begins with a B is seen to here.
+					tr.Use(func(next farcall.Handler) farcall.Handler {
+						return func(ctx context.Context, c *farcall.Call) error {
+							if c.Name() == "read" {
+								if err := c.Poke(c.Arg(1), []byte("B")); err != nil {
+									return err
+								}
+							}
+							return next(ctx, c)
+						}
+					})
+					tr.Use(action.Apply(action.Rule{Calls: calls(t, "read"), Actions: list}))
+					cmd, _ := command(t, program)
+					cmd.Dir = t.TempDir()
+					write(t, filepath.Join(cmd.Dir, "a"), "")
+					want := 77
+					if strings.Contains(text, "EIO") {
+						want = 1
+					}
+					var exit *farcall.ExitError
+					if err := run(t, tr, cmd); !errors.As(err, &exit) || exit.Code != want {
+						t.Errorf("%v, want exit status %d", err, want)
+					}
+				})
+			})
+		}
+	}
+}
+
 // Go's runtime has stacks of 2 KiB, many threads, and signals all the time.
 func TestScratchMemoryUnderSignals(t *testing.T) {
 	program := built(t, "goroutines.go")
@@ -342,6 +382,45 @@ func TestSignalWithSiginfo(t *testing.T) {
 		}
 		if len(seen) != 1 || seen[0] != int32(unix.SIGSEGV) {
 			t.Errorf("signals %v", seen)
+		}
+	})
+}
+
+// A signal at the exit does not interrupt the call that it comes with.
+func TestSignalAfter(t *testing.T) {
+	each(t, "clock_nanosleep", func(t *testing.T, tr *farcall.Tracer) {
+		tr.Use(action.Apply(action.Rule{Actions: parsed(t, "clock_nanosleep", "signal TERM after")}))
+		slept := false
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			slept = slept || ev.Kind == event.CallExit && !ev.Call.Failed
+		})
+		cmd, _ := command(t, "sleep", "0.01")
+		var exit *farcall.ExitError
+		if err := run(t, tr, cmd); !errors.As(err, &exit) || exit.Signal != unix.SIGTERM || !slept {
+			t.Errorf("%v, slept %v; want killed by SIGTERM after its sleep", err, slept)
+		}
+	})
+}
+
+// A thread that is killed while it is held up ends at once, and its handler learns of it.
+func TestKilledWhileHeldUp(t *testing.T) {
+	each(t, "getpid,getppid", func(t *testing.T, tr *farcall.Tracer) {
+		held, gone := make(chan int, 1), 0
+		tr.Use(func(next farcall.Handler) farcall.Handler {
+			return func(ctx context.Context, c *farcall.Call) error {
+				held <- c.PID
+				err := c.Delay(time.Hour)
+				if errors.Is(err, farcall.ErrGone) {
+					gone++
+				}
+				return err
+			}
+		})
+		go func() { _ = unix.Kill(<-held, unix.SIGKILL) }()
+		cmd, _ := command(t, "sh", "-c", "kill -0 $PPID")
+		var exit *farcall.ExitError
+		if err := run(t, tr, cmd); !errors.As(err, &exit) || exit.Signal != unix.SIGKILL || gone != 1 {
+			t.Errorf("%v, %d handlers have learnt of it", err, gone)
 		}
 	})
 }
