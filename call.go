@@ -52,7 +52,7 @@ func (c *Call) First() bool { return c.thread.Launching() }
 // after next.
 func (c *Call) Decoded() *decode.Call { return &c.call }
 
-// Value is the decoded argument of that name, nil if there is none or it is not known yet.
+// Value is the decoded argument of that name, nil if there is none or it is not known yet. It is valid until the handler next waits.
 func (c *Call) Value(name string) *decode.Value {
 	return decode.Member(c.call.Args[:c.call.Ready], name)
 }

@@ -106,7 +106,16 @@ func (c *Call) SetBytes(name string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.WriteMemory(p.addr, b); err != nil {
+	_, err = c.WriteMemory(p.addr, b)
+	if err == unix.EFAULT {
+		// The program has unmapped it, or was forked just before it was mapped: begin anew.
+		spaceOf(c.thread).free = nil
+		h.places = h.places[:len(h.places)-1]
+		if p, err = h.place(len(b)); err == nil {
+			_, err = c.WriteMemory(p.addr, b)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("set %s: %w", name, err)
 	}
 	l := loan{place: p, origin: origin}

@@ -104,6 +104,49 @@ func TestExecuteUnderTheProgramsOwnFilter(t *testing.T) {
 	}
 }
 
+// A program that unmaps what it does not know gets new memory for the next argument.
+func TestScratchMemoryIsUnmapped(t *testing.T) {
+	tr := farcall.New(farcall.Options{Calls: calls(t, "openat,open,munmap")})
+	var at uint64
+	tr.Use(func(next farcall.Handler) farcall.Handler {
+		return func(ctx context.Context, c *farcall.Call) error {
+			if v := c.Value("filename"); v != nil && string(v.Bytes) == "a" {
+				if err := c.SetString("filename", "b"); err != nil {
+					return err
+				}
+				if at != 0 && c.Arg(1) == at {
+					t.Errorf("the same memory at %#x", at)
+				}
+				if at = c.Arg(1); at == 0 {
+					t.Error("no memory")
+				}
+				if err := next(ctx, c); err != nil {
+					return err
+				}
+				return nil
+			}
+			if at != 0 { // before another open
+				if ret, err := c.Execute(unmapNumber(c), [6]uint64{at &^ 0xfff, 0x1000}); ret != 0 || err != nil {
+					t.Errorf("munmap: %d, %v", ret, err)
+				}
+			}
+			return next(ctx, c)
+		}
+	})
+	cmd, output := command(t, "sh", "-c", "read x < a; echo $x; read x < /dev/null; read x < a; echo $x")
+	cmd.Dir = t.TempDir()
+	write(t, filepath.Join(cmd.Dir, "b"), "other\n")
+	if err := run(t, tr, cmd); err != nil || output() != "other\nother\n" {
+		t.Errorf("%v, output %q", err, output())
+	}
+}
+
+// unmapNumber is that of munmap.
+func unmapNumber(c *farcall.Call) uint64 {
+	nr, _ := c.ABI().Number("munmap")
+	return nr
+}
+
 // Detaching while a call of ours is under way leaves the program whole.
 func TestDetachDuringExecute(t *testing.T) {
 	for range 20 {
