@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -345,6 +346,35 @@ func TestAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// All rules that match are applied in order; the first that answers decides. A dry run only tells.
+func TestSeveralRules(t *testing.T) {
+	each(t, "uname", func(t *testing.T, tr *farcall.Tracer) {
+		var rules, actions []string
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.CallExit && ev.Injected != nil {
+				rules, actions = slices.Clone(ev.Injected.Rules), slices.Clone(ev.Injected.Actions)
+			}
+		})
+		rule := func(name, text string) action.Rule {
+			return action.Rule{Name: name, Actions: parsed(t, "uname", text)}
+		}
+		dry := rule("dry", "kill")
+		dry.DryRun = true
+		tr.Use(action.Apply(dry, rule("slow", "delay 1ms"), rule("first", "fail EPERM"), rule("second", "fail EIO, delay 1ms after")))
+		cmd, output := command(t, "uname")
+		_ = run(t, tr, cmd)
+		if !strings.HasSuffix(output(), "Operation not permitted\n") {
+			t.Errorf("output %q", output())
+		}
+		if got := strings.Join(rules, " "); got != "dry slow first second" {
+			t.Errorf("rules %s", got)
+		}
+		if got := strings.Join(actions, ", "); got != "would kill, delay 1ms, fail EPERM, delay 1ms after" {
+			t.Errorf("actions %s", got)
+		}
+	})
 }
 
 func TestFirstInterrupted(t *testing.T) {

@@ -40,6 +40,8 @@ type Rule struct {
 	// ByCall counts occurrences for each system call by itself, not for all in Calls together.
 	ByCall  bool
 	Actions []Action
+	// DryRun only says in the event what would have been done.
+	DryRun bool
 }
 
 // Check finds mistakes in a rule before it is used: fields that some of its calls lack.
@@ -95,6 +97,10 @@ func (t *thread) handle(ctx context.Context, c *farcall.Call) error {
 	for _, r := range t.hits {
 		for i := range r.Actions {
 			a := &r.Actions[i]
+			if r.DryRun {
+				c.Note(r.Name, "would "+a.Text)
+				continue
+			}
 			if a.Answers && answered {
 				continue
 			}
@@ -113,7 +119,7 @@ func (t *thread) handle(ctx context.Context, c *farcall.Call) error {
 	}
 	for _, r := range t.hits {
 		for i := range r.Actions {
-			if a := &r.Actions[i]; a.After != nil {
+			if a := &r.Actions[i]; a.After != nil && !r.DryRun {
 				if err := a.After(c); err != nil {
 					return failed(r, a, err)
 				}
