@@ -334,3 +334,36 @@ func TestHandlersDoNotAllocate(t *testing.T) {
 		t.Errorf("%.2f allocations for each call", per)
 	}
 }
+
+func TestArgs(t *testing.T) {
+	tr := farcall.New(farcall.Options{Calls: calls(t, "openat,clock_nanosleep")})
+	checked := map[string]bool{}
+	tr.Use(func(next farcall.Handler) farcall.Handler {
+		return func(ctx context.Context, call *farcall.Call) error {
+			a := call.Args()
+			if name, ok := a.String("filename"); ok && name == "/etc/ld.so.cache" {
+				fd, ok1 := a.Int("dfd")
+				flags, ok2 := a.Uint("flags")
+				addr, ok3 := a.Addr("filename")
+				_, ok4 := a.Uint("nope")
+				_, ok5 := a.Uint("flags.nope")
+				_, ok6 := a.Addr("flags")
+				if fd != unix.AT_FDCWD || flags != unix.O_RDONLY|unix.O_CLOEXEC || addr != call.Arg(1) || !ok1 || !ok2 || !ok3 || ok4 || ok5 || ok6 {
+					t.Errorf("openat: %d %#x %#x %v %v %v %v %v %v", fd, flags, addr, ok1, ok2, ok3, ok4, ok5, ok6)
+				}
+				checked["openat"] = true
+			}
+			if call.Name() == "clock_nanosleep" {
+				if nsec, ok := a.Int("rqtp.tv_nsec"); nsec != 1e6 || !ok {
+					t.Errorf("rqtp.tv_nsec %d %v", nsec, ok)
+				}
+				checked["clock_nanosleep"] = true
+			}
+			return next(ctx, call)
+		}
+	})
+	cmd, _ := command(t, "sleep", "0.001")
+	if err := tr.Run(t.Context(), cmd); err != nil || len(checked) != 2 {
+		t.Errorf("%v, checked %v", err, checked)
+	}
+}
