@@ -22,6 +22,7 @@ var layers = []string{
 	"internal/cli",
 	"internal/doctor",
 	"internal/inject",
+	"internal/cnumber",
 	"farcalltest",
 	"middleware",
 	"action",

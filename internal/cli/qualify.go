@@ -78,9 +78,10 @@ func (p *traceParser) qualify(key, value string) (err error) {
 		err = parseWordSet(&o.DecodePIDs, value, "decode-pids", pidNames, nil)
 	case "inject", "fault":
 		var in inject.Injection
-		if in, err = parseInjection(value, key == "fault", p.warn); err == nil {
+		if in, err = inject.Parse(value, key == "fault", p.warn); err == nil {
 			o.Injections = append(o.Injections, in)
 		}
+		err = callsError(err)
 	case "kvm":
 		if value != "vcpu" {
 			return &commandError{text: "invalid -e kvm= argument: '" + value + "'", hint: "-e kvm=vcpu is the only one"}

@@ -1,8 +1,7 @@
-package cli
+package inject
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -11,7 +10,7 @@ import (
 
 	"farcall/action"
 	"farcall/filter"
-	"farcall/internal/inject"
+	"farcall/internal/cnumber"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
@@ -24,26 +23,31 @@ const (
 	maxPoke    = 1024 // bytes
 )
 
+// A ParseError says what is wrong with an injection, in strace's words, and what would help.
+type ParseError struct{ Message, Hint string }
+
+func (e *ParseError) Error() string { return e.Message }
+
 // An injection is one that is being read.
 type injection struct {
-	inject.Injection
+	Injection
 	warnings []string
 }
 
-// parseInjection reads the argument of -e inject=, or of -e fault= where fault is set:
+// Parse reads the argument of -e inject=, or of -e fault= where fault is set:
 //
 //	SET{:TOKEN}
 //
 // fault= takes error= and when= only and fails with ENOSYS where no error is given.
-func parseInjection(arg string, fault bool, warn func(string)) (inject.Injection, error) {
+func Parse(arg string, fault bool, warn func(string)) (Injection, error) {
 	kind := "inject"
 	if fault {
 		kind = "fault"
 	}
 	bad := func(hint string) error {
-		return &commandError{text: "invalid " + kind + " argument '" + arg + "'", hint: hint}
+		return &ParseError{Message: "invalid " + kind + " argument '" + arg + "'", Hint: hint}
 	}
-	in := injection{Injection: inject.Injection{Text: arg, When: action.Occurrence{First: 1, Step: 1}}}
+	in := injection{Injection: Injection{Text: arg, When: action.Occurrence{First: 1, Step: 1}}}
 	set := ""
 	// A leading colon leaves the set empty; further colons in a row count as one.
 	if arg != "" && arg[0] != ':' {
@@ -51,21 +55,21 @@ func parseInjection(arg string, fault bool, warn func(string)) (inject.Injection
 		set = words[0]
 		for _, word := range words[1:] {
 			if !in.token(word, fault) {
-				return inject.Injection{}, bad("in '" + word + "'")
+				return Injection{}, bad("in '" + word + "'")
 			}
 		}
 	}
 	for _, w := range in.warnings {
 		warn(w)
 	}
-	calls, err := parseCalls(set)
+	calls, err := filter.ParseCallSet(set)
 	if err != nil {
-		return inject.Injection{}, err
+		return Injection{}, err
 	}
 	in.Calls = calls
 	if !in.acts() {
 		if !fault {
-			return inject.Injection{}, bad("say what to inject: error=, retval=, signal=, delay_enter=, delay_exit=, poke_enter= or poke_exit=")
+			return Injection{}, bad("say what to inject: error=, retval=, signal=, delay_enter=, delay_exit=, poke_enter= or poke_exit=")
 		}
 		errno := int(unix.ENOSYS)
 		in.Error = &errno
@@ -104,7 +108,7 @@ func (in *injection) parseError(val string) bool {
 	if in.Error != nil || in.Retval != nil {
 		return false
 	}
-	n, ok := parseUint(val, maxErrno)
+	n, ok := cnumber.Uint(val, maxErrno)
 	if !ok {
 		n, ok = syscalls.ErrnoNumber(val)
 	}
@@ -183,7 +187,7 @@ func (in *injection) parseReplacement(val string) bool {
 }
 
 func parseDelay(delay **time.Duration, val string) bool {
-	d, ok := parseDuration(val)
+	d, ok := cnumber.Duration(val)
 	if !ok || *delay != nil {
 		return false
 	}
@@ -192,7 +196,7 @@ func parseDelay(delay **time.Duration, val string) bool {
 }
 
 // parsePokes reads @argN=HEX, separated by commas.
-func parsePokes(pokes *[]inject.Poke, val string) bool {
+func parsePokes(pokes *[]Poke, val string) bool {
 	if *pokes != nil {
 		return false
 	}
@@ -214,21 +218,21 @@ func parsePokes(pokes *[]inject.Poke, val string) bool {
 				return false
 			}
 		}
-		*pokes = append(*pokes, inject.Poke{Arg: arg, Data: data})
+		*pokes = append(*pokes, Poke{Arg: arg, Data: data})
 	}
 	return *pokes != nil
 }
 
 // parseOccurrence reads FIRST[..LAST][+[STEP]].
 func parseOccurrence(o *action.Occurrence, val string) bool {
-	first, rest, ok := scanUint(val, maxWhen)
+	first, rest, ok := cnumber.Scan(val, maxWhen)
 	if !ok || first < 1 {
 		return false
 	}
 	when := action.Occurrence{First: first}
 	if tail, bounded := strings.CutPrefix(rest, ".."); bounded {
 		// 0xffff is strace's own mark for "no end".
-		when.Last, rest, ok = scanUint(tail, maxWhen-1)
+		when.Last, rest, ok = cnumber.Scan(tail, maxWhen-1)
 		if !ok || when.Last < first {
 			return false
 		}
@@ -238,7 +242,7 @@ func parseOccurrence(o *action.Occurrence, val string) bool {
 	case rest == "+":
 		when.Step = 1
 	case strings.HasPrefix(rest, "+"):
-		when.Step, ok = parseUint(rest[1:], maxWhen)
+		when.Step, ok = cnumber.Uint(rest[1:], maxWhen)
 		if !ok || when.Step < 1 {
 			return false
 		}
@@ -248,20 +252,3 @@ func parseOccurrence(o *action.Occurrence, val string) bool {
 	*o = when
 	return true
 }
-
-// parseCalls is filter.ParseCallSet with its errors made messages.
-func parseCalls(expr string) (*filter.CallSet, error) {
-	set, err := filter.ParseCallSet(expr)
-	var pe *filter.ParseError
-	if errors.As(err, &pe) {
-		hint := pe.Hint
-		if hint == "" && !pe.Usage {
-			hint = callSetHint
-		}
-		return nil, &commandError{text: pe.Message, hint: hint, usage: pe.Usage}
-	}
-	return set, err
-}
-
-// callSetHint is the remedy for a set of calls that resembles nothing.
-const callSetHint = "a set is names, numbers, %classes or /regular expressions, with commas in between"
