@@ -21,6 +21,11 @@ var layers = []string{
 	"cmd",
 	"internal/cli",
 	"internal/doctor",
+	"internal/inject",
+	"internal/cnumber",
+	"farcalltest",
+	"middleware",
+	"action",
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
 	"internal/seccomp",

@@ -24,6 +24,9 @@ type Options struct {
 	// tracer starts.
 	Seccomp SeccompMode
 
+	// Refuse makes calls fail: by the filter alone where that is possible, see [Tracer.InKernel].
+	Refuse []Refusal
+
 	// Classic starts and attaches as tracers did before Linux 3.4: by PTRACE_TRACEME and
 	// PTRACE_ATTACH, with their SIGSTOP, in place of PTRACE_SEIZE.
 	Classic bool
@@ -35,6 +38,17 @@ type Options struct {
 	// single busy tracee and the tracer share one, which halves the cost of a stop; the program
 	// does not see it.
 	KeepProcessors bool
+
+	// Emulate leaves all calls of the program to handlers: the kernel executes only those for which a handler calls next, and each of the others costs one
+	// stop in place of two (PTRACE_SYSEMU). Before next the call itself cannot be changed. There is no filter then.
+	Emulate bool
+
+	// Registers changes calls by way of registers, as before Linux 6.16, even where PTRACE_SET_SYSCALL_INFO is there.
+	Registers bool
+
+	// KillOnError kills the traced programs when a handler fails or panics. By default they are let go, and run on
+	// untraced, unless they carry a filter, without which they cannot go on: those are killed in any case.
+	KillOnError bool
 
 	// Usage keeps [Task.SystemTime] up to date, at a small cost for each stop.
 	Usage bool

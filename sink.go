@@ -61,15 +61,16 @@ func (s *sink) Enter(th *engine.Thread) {
 		return
 	}
 	t.left = false
-	t.tell(event.CallEntry)
-	if len(s.middleware) == 0 && neverReturns(t.call.Desc) {
-		t.leave()
-	}
 	if len(s.middleware) > 0 {
 		if t.handling == nil {
 			t.handling = newHandling(t)
 		}
 		t.handling.enter()
+		return
+	}
+	t.tell(event.CallEntry)
+	if neverReturns(t.call.Desc) {
+		t.leave()
 	}
 }
 
@@ -127,13 +128,14 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		t.call.Skip(desc, c.ABI, nr, args)
 		return true
 	}
-	o := t.tracer.opts.Decode
+	o := &t.decoding // not a variable, which would be allocated for DecodeCall
+	*o = t.tracer.opts.Decode
 	o.Resolve = t.Resolver
 	if n, ok := t.Resolver.(decode.Network); ok {
 		o.Net = n
 	}
 	if f := t.tracer.opts.DecodeCall; f != nil {
-		f(t, nr, &o)
+		f(t, nr, o)
 	}
 	t.call.SP = c.SP
 	resumed := ""
@@ -141,7 +143,7 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		resumed = t.resumed(c.Resumes)
 	}
 	t.call.Resumed = resumed
-	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
+	t.call.Enter(desc, c.ABI, nr, args, &t.mem, *o)
 	return true
 }
 
@@ -174,6 +176,7 @@ func (s *sink) Exit(th *engine.Thread) {
 		return
 	}
 	t.ev.IP = c.IP
+	t.ev.Duration = int64(time.Since(t.entered))
 	if !s.opts.Undecoded {
 		t.call.Exit(c.Ret, c.IsError)
 	} else {
@@ -187,7 +190,6 @@ func (s *sink) Exit(th *engine.Thread) {
 }
 
 func (t *Task) tellExit() {
-	t.ev.Duration = int64(time.Since(t.entered))
 	t.ev.Time = t.at + t.ev.Duration
 	t.ev.Lost = false
 	t.tell(event.CallExit)
@@ -230,6 +232,7 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	if parent != nil {
 		p := s.task(parent)
 		t.launched, t.ABI = p.launched, p.ABI
+		s.inherit(parent, child)
 	}
 	t.now()
 	t.tell(event.Created)
@@ -250,6 +253,10 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 		}
 	}
 	t.TID, t.PID = th.TID, th.PID()
+	th.Proc.User = nil // its scratch memory is gone
+	if t.handling != nil {
+		t.handling.places = t.handling.places[:0]
+	}
 	t.now()
 	t.ev.By = former
 	t.tell(event.Exec)

@@ -26,6 +26,7 @@ type Task struct {
 	tracer   *Tracer
 	mem      memory
 	call     decode.Call
+	decoding decode.Options
 	info     decode.Call // decodes the siginfo of signals
 	entered  time.Time   // monotonic
 	at       int64       // of the entry, nanoseconds since the Epoch

@@ -43,7 +43,13 @@ type Tracer struct {
 }
 
 // New makes a tracer.
-func New(opts Options) *Tracer { return &Tracer{opts: opts, ctx: context.Background()} }
+func New(opts Options) *Tracer {
+	tr := &Tracer{opts: opts, ctx: context.Background()}
+	if len(opts.Refuse) > 0 {
+		tr.Use(tr.refusing)
+	}
+	return tr
+}
 
 // Use adds a middleware. The first one added is the outermost.
 func (tr *Tracer) Use(m Middleware) { tr.middleware = append(tr.middleware, m) }
@@ -213,7 +219,7 @@ func (tr *Tracer) Attach(pids ...int) error {
 
 // Filtering tells whether a seccomp filter is used for programs that the tracer starts.
 func (tr *Tracer) Filtering() bool {
-	return tr.opts.Seccomp != SeccompOff && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
+	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
 }
 
 // filterData marks the stops of our own filter among those of the program's.
@@ -234,12 +240,13 @@ func (tr *Tracer) open() error {
 func (tr *Tracer) engineOptions() (engine.Options, error) {
 	o := engine.Options{
 		Follow: tr.opts.Follow, Classic: tr.opts.Classic, KillOnExit: tr.opts.KillOnExit, Rusage: tr.opts.Usage,
-		Pin: engine.PinAuto,
+		Pin: engine.PinAuto, Registers: tr.opts.Registers,
+		Emulate: tr.opts.Emulate,
 	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff
 	}
-	if calls := tr.opts.Calls; calls != nil && !calls.IsAll() {
+	if calls := tr.stopsAt(); calls != nil && !calls.IsAll() {
 		calls = withMultiplexers(calls)
 		o.Wanted = func(abi syscalls.ABI, nr int64) bool { return calls.Has(abi, uint64(nr)) }
 		if tr.Filtering() && tr.launching {
@@ -373,7 +380,7 @@ func (tr *Tracer) fail(err error) {
 	tr.mu.Unlock()
 	if first {
 		go func() {
-			if tr.Detach() != nil {
+			if tr.opts.KillOnError || tr.Detach() != nil {
 				_ = tr.Kill() // the filter would refuse their calls
 			}
 		}()

@@ -47,9 +47,14 @@ func (tr *Tracer) wanted(abi syscalls.ABI, nr uint64, args *[6]uint64) bool {
 // compileFilter makes the filter that stops the program at the calls of a set, at those alone whose registers are such that
 // they are wanted, unless that makes it too long for the kernel.
 func (tr *Tracer) compileFilter(calls *filter.CallSet) (*seccomp.Program, error) {
-	prog, err := seccomp.Compile(filterSpec(calls, tr.opts.When))
+	compile := func(when func(syscalls.ABI, uint64) *filter.Cond) (*seccomp.Program, error) {
+		spec := filterSpec(calls, when)
+		tr.refuse(&spec)
+		return seccomp.Compile(spec)
+	}
+	prog, err := compile(tr.opts.When)
 	if errors.Is(err, seccomp.ErrTooLong) {
-		return seccomp.Compile(filterSpec(calls, nil))
+		return compile(nil)
 	}
 	return prog, err
 }

@@ -274,6 +274,14 @@ func (c *Call) Exit(ret int64, failed bool) {
 	}
 }
 
+// ExitAgain completes the call once more, after something else than c has changed its result or the program's memory.
+func (c *Call) ExitAgain(ret int64, failed bool) {
+	clear(c.Args[min(c.Early, len(c.Args)):])
+	c.Ready = c.Early
+	c.Result, c.Aux = Value{State: Absent}, Value{State: Absent}
+	c.Exit(ret, failed)
+}
+
 func (c *Call) beginStage() {
 	c.cached, c.depth, c.budget, c.before = 0, 0, -1, false
 	c.spare, c.spareText = maxValues, maxStrings

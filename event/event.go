@@ -57,6 +57,16 @@ type Event struct {
 	By       int           // Superseded: the thread that called execve
 	ABI      syscalls.ABI  // of the thread at its last call
 	Stack    []StackFrame  // calls: innermost first, when it was asked for
+	Injected *Injected     // calls: what a tracer changed, nil if nothing
+}
+
+// Injected says how a call was changed on its way to the kernel and back.
+type Injected struct {
+	Args    bool     // its arguments, or memory that they point to
+	Result  bool     // what the program got is not what the kernel answered, or another call was executed
+	Delayed bool     // it was held up
+	Rules   []string // the rules that did it, by name
+	Actions []string // what they did, as in a rule
 }
 
 // A StackFrame is one return address with what is known of it.

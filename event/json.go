@@ -120,6 +120,9 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		b = append(b, `,"meaning":`...)
 		b = appendJSON(b, &c.Aux, c.ABI)
 	}
+	if e.Injected != nil {
+		b = appendInjected(b, e.Injected)
+	}
 	if len(e.Stack) > 0 {
 		b = append(b, `,"stack":[`...)
 		for i := range e.Stack {

@@ -520,6 +520,9 @@ func (t *Text) exit(e *Event) {
 	}
 	t.buf = append(t.buf, "= "...)
 	t.result(e)
+	if e.Injected != nil && !e.Lost {
+		t.injected(e.Injected)
+	}
 	if t.opts.Durations && !e.Lost {
 		t.buf = append(t.buf, " <"...)
 		t.buf = strconv.AppendInt(t.buf, e.Duration/1e9, 10)
@@ -578,9 +581,13 @@ func (t *Text) result(e *Event) {
 	case syscalls.KindUint:
 		t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
 	case syscalls.KindInt, syscalls.KindUID, syscalls.KindSignal:
+		if c.Ret < 0 && e.Injected != nil && e.Injected.Result { // no error, but what someone wanted to be returned
+			t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
+			break
+		}
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 	case syscalls.KindFD, syscalls.KindPID:
-		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
+		t.buf = strconv.AppendInt(t.buf, int64(int32(c.Ret)), 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
 		if len(c.Result.Note) > 0 {
 			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)

@@ -105,7 +105,7 @@ func runTracer(t *testing.T, path string, argv []string, pid *int) outcome {
 var pidPlaces = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)^(\d+) `),
 	regexp.MustCompile(`(?m)^\[pid +(\d+)\]`),
-	regexp.MustCompile(`\b(?:Process |PID=|pid |pid changed to |si_pid=|kill\(|wait4\(|tgkill\(\d+, |parent_tid=\[)(\d+)`),
+	regexp.MustCompile(`\b(?:Process |with process |PID=|pid |pid changed to |si_pid=|kill\(|wait4\(|tgkill\(\d+, |parent_tid=\[)(\d+)`),
 	regexp.MustCompile(`(?m)\b(?:get[tp]?p?id|vfork|fork|clone3?|wait4|set_tid_address)(?:\(.*\)| resumed>.*) += (\d+)`),
 }
 
@@ -293,7 +293,7 @@ const attempts = 40
 
 func TestOptionsLikeStrace(t *testing.T) {
 	tr := needTracers(t)
-	for _, row := range conformanceRows {
+	for _, row := range append(conformanceRows, injectionRows...) {
 		t.Run(strings.ReplaceAll(row.name(), "/", "⁄"), func(t *testing.T) {
 			argv := row.argv(tr.fixture)
 			var text string

@@ -119,8 +119,11 @@ var traceHelp = []helpGroup{
 		{"-V, --version", "the version"},
 		{"    --tips[=WHICH]", "accepted, without effect"},
 	}},
+	{"Changing calls", []helpEntry{
+		{"    --inject=SET:WHAT[:...]", "change calls of SET, also -e inject=; WHAT: error=ERRNO, retval=VALUE, signal=SIG, syscall=CALL, delay_enter=TIME, delay_exit=TIME, poke_enter=@argN=HEX, poke_exit=@argN=HEX, when=FIRST[..LAST][+STEP]"},
+		{"    --fault=SET[:...]", "make calls of SET fail, also -e fault=; error=ERRNO (default ENOSYS), when="},
+	}},
 	{"Understood, but not in this version", []helpEntry{
-		{"    --inject=SET:..., --fault=SET", "make calls fail or behave otherwise, also -e inject="},
 		{"-k, --stack-traces[=HOW]", "where the call came from; also --stack-trace, --stack-trace-frame-limit=N"},
 		{"    --kvm=vcpu", "why a virtual processor stopped"},
 		{"    --namespace[=new]", "new namespaces"},

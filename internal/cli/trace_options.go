@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"farcall/filter"
+	"farcall/internal/inject"
 )
 
 // TraceOptions is what "farcall trace" was asked to do: the command line, parsed, checked and
@@ -23,7 +24,7 @@ type TraceOptions struct {
 	TraceSummary
 
 	// Injections are the -e inject= and -e fault= in the order given.
-	Injections []Injection
+	Injections []inject.Injection
 	// Describe names a file of further descriptions, "" for none.
 	Describe string
 	// Debug asks for farcall's own debugging output on stderr.

@@ -11,9 +11,11 @@ import (
 	"strings"
 
 	"farcall"
+	"farcall/action"
 	"farcall/decode"
 	"farcall/filter"
 	"farcall/internal/doctor"
+	"farcall/internal/inject"
 	"farcall/internal/linux"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
@@ -38,9 +40,6 @@ func traceAs(role daemonRole, opts *TraceOptions, std Streams, messages *Message
 	}
 	if err := prepareTrace(opts); err != nil {
 		return 0, err
-	}
-	if len(opts.Injections) > 0 {
-		return 0, notYet("changing calls (-e inject=, -e fault=)")
 	}
 	r := &traceRun{opts: opts, std: std, messages: messages, role: role}
 	if opts.Daemon != DaemonNone && role.adopt == 0 {
@@ -75,12 +74,17 @@ func (r *traceRun) run() (int, error) {
 		return 0, err
 	}
 	r.narrow(&options)
+	r.refuse(&options)
 	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
 		return 0, err
 	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
+	r.debug()
 	r.tracer.Observe(r.watch.observe)
+	if len(r.opts.Injections) > 0 {
+		r.tracer.Use(action.Apply(inject.Rules(r.opts.Injections, inject.Trace{Shown: r.watch.shows, Warn: r.out.say})...))
+	}
 
 	interrupts := r.catchInterrupts()
 	err = r.start()

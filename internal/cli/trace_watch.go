@@ -172,6 +172,16 @@ func (w *watcher) wanted(ev *event.Event) bool {
 	return w.opts.Calls.Has(ev.ABI, ev.Call.Number) || ev.ABI.Name(ev.Call.Number) == ""
 }
 
+// shows tells whether a call is going to be shown, as far as that is known at its entry. The execve by which farcall itself starts the
+// program is shown, but it is not the program's.
+func (w *watcher) shows(c *farcall.Call) bool {
+	if c.First() {
+		return false
+	}
+	named := c.ABI().Name(c.Number()) != ""
+	return (!named || w.opts.Calls.Has(c.ABI(), c.Number())) && (w.paths == nil || w.paths.match(c.Task, c.Decoded()))
+}
+
 func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 	where, count, stop := w.run.conditions.exit(t, s.verdicts)
 	if stop {

@@ -78,6 +78,9 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 	if o.Where != nil {
 		c.reach = o.Where.Reach(shown)
 	}
+	for _, in := range o.Injections { // done to calls of the trace, whether they are shown or not
+		c.reach = c.reach.Union(filter.ReachOf(in.Calls.Intersect(seen)))
+	}
 	if o.CountWhere != nil && o.Summary == SummaryOnly {
 		c.reach = c.reach.Intersect(o.CountWhere.Reach(shown))
 	}

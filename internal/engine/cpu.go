@@ -111,16 +111,20 @@ func (p *pinState) release() {
 
 // entry is called at the entry of a call, n being the numbers of its ABI.
 func (p *pinState) entry(t *Thread, n *callNumbers) {
-	if p.cur != t {
+	if !t.pinnable {
 		return
 	}
 	switch t.Call.Number {
 	case n.fork, n.vfork, n.clone, n.clone3, n.schedGetaffinity, n.schedSetaffinity:
-		p.release()
-	case n.open, n.openat, n.openat2:
-		if opensStatus(t, n) {
-			t.pinnable = false
+		if p.cur == t {
 			p.release()
+		}
+	case n.open, n.openat, n.openat2: // also before it is restricted: that could happen between the open and the read
+		if t.e.opts.Pin == PinAuto && opensStatus(t, n) {
+			t.pinnable = false
+			if p.cur == t {
+				p.release()
+			}
 		}
 	}
 }

@@ -41,9 +41,12 @@ type Engine struct {
 	head    int
 	streak  int // stops since the last gathering
 	info    ptrace.SyscallInfo
+	infoOf  *Thread // whose last stop of a call info describes
+	byRegs  bool    // PTRACE_SET_SYSCALL_INFO is missing, or not wanted
 	regs    ptrace.Regs
 	siginfo ptrace.Siginfo
 	rusage  unix.Rusage
+	cookie  uint64
 	leaving bool // everything is to be detached
 	quit    bool
 	abandon bool // the thread has to die, so that the kernel detaches what is left
@@ -53,7 +56,7 @@ type Engine struct {
 // New makes an engine and starts its thread. Close ends it.
 func New(opts Options, sink Sink) *Engine {
 	e := &Engine{
-		opts: opts, sink: sink,
+		opts: opts, sink: sink, byRegs: opts.Registers,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		threads: make(map[int]*Thread), procs: make(map[int]*Process), tombs: make(map[int]int),
 	}

@@ -32,6 +32,12 @@ type Options struct {
 	// KillOnExit kills the tracees when the tracer dies (PTRACE_O_EXITKILL).
 	KillOnExit bool
 
+	// Emulate leaves the calls of launched programs to the sink: see Thread.Answer. It is not for use with a Filter.
+	Emulate bool
+
+	// Registers changes calls through registers, as before Linux 6.16, even where PTRACE_SET_SYSCALL_INFO is there.
+	Registers bool
+
 	// Rusage keeps Thread.Rusage up to date, at the price of a longer wait4(2).
 	Rusage bool
 

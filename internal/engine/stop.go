@@ -15,17 +15,30 @@ func (e *Engine) wanted(t *Thread) bool {
 
 // syscallStop handles an entry or exit. Which of the two it is, the kernel says; counting goes wrong.
 func (e *Engine) syscallStop(t *Thread) {
-	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
+	if e.getInfo(t) != nil {
 		return // ESRCH: killed
+	}
+	if t.exec != nil {
+		e.executing(t)
+		e.resume(t, 0)
+		return
 	}
 	switch e.info.Op {
 	case ptrace.OpEntry:
+		if t.again {
+			t.again = false
+			break
+		}
 		e.entry(t)
+		t.emulating = t.sysemu
 		if t.launch != nil && !e.launchEntry(t) {
 			break
 		}
 		e.show(t)
 	case ptrace.OpExit:
+		if t.again {
+			break // of the call that was not executed
+		}
 		e.exit(t)
 	}
 	e.resume(t, 0)
@@ -33,7 +46,7 @@ func (e *Engine) syscallStop(t *Thread) {
 
 // seccompStop handles a stop of Options.Filter, or of one the program made itself.
 func (e *Engine) seccompStop(t *Thread) {
-	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
+	if e.getInfo(t) != nil {
 		return
 	}
 	if e.info.Op == ptrace.OpSeccomp {
@@ -52,7 +65,7 @@ func (e *Engine) seccompStop(t *Thread) {
 // tracer that cares: the call is not executed and gives ENOSYS (seccomp(2)).
 func (e *Engine) foreignTrace(t *Thread) {
 	if !t.force {
-		_ = t.Answer(-int64(unix.ENOSYS))
+		_ = t.Answer(-int64(unix.ENOSYS), true)
 	}
 }
 
@@ -63,6 +76,7 @@ func (e *Engine) entry(t *Thread) {
 	c.ABI, c.Number, c.Args = abi, e.info.Number(), *e.info.Args()
 	c.IP, c.SP = e.info.IP, e.info.SP
 	c.Entered, c.Ret, c.IsError, c.Resumes = true, 0, false, nil
+	t.altered = false
 	t.inCall, t.passing, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false, false
 	n := &numbers[abi]
 	switch c.Number {
@@ -104,8 +118,11 @@ func (e *Engine) exit(t *Thread) {
 		*c = Call{ABI: abi, Number: -1}
 	}
 	c.IP, c.SP = e.info.IP, e.info.SP
+	if t.altered {
+		e.restoreArgs(t)
+	}
 	if t.force {
-		_ = t.SetResult(t.forced)
+		_ = t.SetResult(t.forced, !t.forcedOK)
 	} else {
 		c.Ret, c.IsError = e.info.Result(), e.info.IsError()
 		if c.IsError && c.Ret == -int64(ERESTARTRestartblock) {
@@ -192,6 +209,9 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 		return
 	}
 	t.sig = sig
+	if len(t.signals) > 0 {
+		e.disguise(t)
+	}
 	if t.visible() {
 		e.sink.Signal(t, &e.siginfo)
 	}
