@@ -22,9 +22,9 @@ var layers = []string{
 	"internal/cli",
 	"internal/doctor",
 	".", // the public package: Tracer, Call, Handler
+	"internal/region",
 	"internal/engine",
 	"internal/seccomp",
-	"internal/region",
 	"internal/stub",
 	"internal/ptrace",
 	"internal/linux",

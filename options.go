@@ -15,6 +15,9 @@ type Options struct {
 	// Calls are the calls to intercept; others run without being seen. nil means all.
 	Calls *filter.CallSet
 
+	// Regions limit interception to where threads are inside of functions.
+	Regions Regions
+
 	// Seccomp says whether the kernel's seccomp filter keeps calls that are not in Calls from
 	// stopping the program, so that they run at native speed. It applies to programs that the
 	// tracer starts.

@@ -40,6 +40,9 @@ func (tr *Tracer) Tasks() int { return tr.tasks }
 func (t *Task) tell(k event.Kind) {
 	ev := &t.ev
 	ev.Kind, ev.TID, ev.PID, ev.ABI = k, t.TID, t.PID, t.ABI
+	if t.tracer.regions != nil {
+		ev.Region, ev.Depth = t.Region()
+	}
 	for _, f := range t.tracer.observers {
 		f(t, ev)
 	}
@@ -49,6 +52,10 @@ func (t *Task) now() { t.ev.Time = time.Now().UnixNano() }
 
 // Enter implements engine.Sink.
 func (s *sink) Enter(th *engine.Thread) {
+	if s.regions != nil && !s.regions.Inside(th, th.Call.SP) {
+		th.SkipExit()
+		return
+	}
 	t := s.task(th)
 	c := &th.Call
 	t.ABI = c.ABI
@@ -203,6 +210,9 @@ func (t *Task) tellExit() {
 
 // Signal implements engine.Sink.
 func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
 	t.pointer()
@@ -217,6 +227,9 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 
 // Stopped implements engine.Sink.
 func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
 	t.pointer()
@@ -241,6 +254,9 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	}
 	t.now()
 	t.tell(event.Created)
+	if s.regions != nil {
+		s.regions.Created(parent, child)
+	}
 }
 
 // Exec implements engine.Sink.
@@ -261,6 +277,9 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 	t.now()
 	t.ev.By = former
 	t.tell(event.Exec)
+	if s.regions != nil {
+		s.regions.Execed(th, superseded)
+	}
 }
 
 // Exited implements engine.Sink.
@@ -273,6 +292,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	}
 	if th.InCall() {
 		t.leave()
+	}
+	if s.regions != nil {
+		s.regions.Exited(th)
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -305,6 +327,9 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		t := s.task(th)
 		t.now()
 		t.tell(event.Attached)
+		if s.regions != nil {
+			s.regions.Attached(th)
+		}
 	}
 }
 
@@ -314,6 +339,9 @@ func (s *sink) Detached(th *engine.Thread) {
 	t.now()
 	if h := t.handling; h != nil {
 		h.leave()
+	}
+	if s.regions != nil {
+		s.regions.Detached(th)
 	}
 	s.ended(t, event.Detached)
 }

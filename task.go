@@ -7,6 +7,7 @@ import (
 	"farcall/event"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
+	"farcall/internal/region"
 	"farcall/syscalls"
 )
 
@@ -33,6 +34,7 @@ type Task struct {
 	handling *handling
 	unknown  map[uint64]*syscalls.Call
 	ev       event.Event
+	frame    *region.Frame // that an event is about
 }
 
 // SystemTime is the processor time that the kernel has spent for the task, as of its last stop. It

@@ -83,6 +83,11 @@ const (
 	optSeize
 	optCPU
 	optDescribe
+	optIn
+	optInThreads
+	optHardware
+	optStep
+	optUntilReturn
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -173,4 +178,9 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
+	{id: optIn, long: "in", arg: requiredArg, later: true},
+	{id: optInThreads, long: "in-threads", later: true},
+	{id: optHardware, long: "hw", later: true},
+	{id: optStep, long: "step", later: true},
+	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
 }

@@ -157,14 +157,21 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 		t.sig = sig
 		return
 	}
-	if (t.detaching || e.leaving) && !t.expectStop {
+	if (t.detaching || e.leaving) && !t.expectStop && !e.trapPending(t) {
 		e.detachStopped(t, sig)
 		return
+	}
+	t.singling = false
+	if e.opts.Breakpoints != nil {
+		e.setDebug(t, false)
 	}
 	// Errors: ESRCH, when it was killed in the meantime, as wait4 will say; others do not occur for a stopped thread.
 	switch {
 	case t.groupStop:
 		_ = ptrace.Listen(t.TID)
+	case t.step != nil || t.stepsThere():
+		t.singling = true
+		_ = ptrace.SingleStep(t.TID, sig)
 	case t.wantsSyscallStop():
 		_ = ptrace.Syscall(t.TID, sig)
 	default:
@@ -176,7 +183,7 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 
 // wantsSyscallStop tells whether t has to stop at its next entry or exit, for whichever of the two it is heading to.
 func (t *Thread) wantsSyscallStop() bool {
-	if !t.filtered || t.full || t.launch != nil {
+	if t.launch != nil || !t.native && (!t.filtered || t.full) {
 		return true
 	}
 	return t.inCall && t.shown && !t.skipExit || t.force || t.mustExit

@@ -12,6 +12,7 @@ type Process struct {
 	PID  int // thread group id, in the tracer's pid namespace
 	User any // for the sink
 
+	space   *Space
 	threads int
 	coming  int  // threads that were seized by an attach and have not stopped yet
 	scan    bool // its threads have to be listed again when coming is 0
@@ -68,8 +69,15 @@ type Thread struct {
 	maker  int
 	resume Call // what restart_syscall would resume
 
-	attached   bool // its first stop has been handled
-	coming     bool // counted in Proc.coming
+	attached       bool   // its first stop has been handled
+	coming         bool   // counted in Proc.coming
+	step           *step  // a copy of an instruction that it executes
+	again, againSP uint64 // a breakpoint that it has to pass once more, without a hit
+	debug          debugSet
+	watch          uint64 // see Watch
+	native         bool   // runs without stopping at calls
+	singling       bool   // was resumed by a single step
+
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call

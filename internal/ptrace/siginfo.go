@@ -182,3 +182,6 @@ func (s *Siginfo) Syscall() int { return int(int32(s.u32(8))) }
 
 // Arch is the AUDIT_ARCH of the refused call (LayoutSys).
 func (s *Siginfo) Arch() uint32 { return s.u32(12) }
+
+// SetAddr changes Addr.
+func (s *Siginfo) SetAddr(v uint64) { *(*uint64)(unsafe.Pointer(&s.union[0])) = v }
