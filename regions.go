@@ -6,6 +6,8 @@ import (
 	"farcall/event"
 	"farcall/internal/engine"
 	"farcall/internal/region"
+
+	"golang.org/x/sys/unix"
 )
 
 // Regions limit interception to where threads are inside of functions. Outside of them programs run without stopping at
@@ -69,21 +71,18 @@ func (s regionSink) Done() {
 }
 
 // Fail implements region.Listener. A program that farcall has started is ended, as it has not begun yet.
-func (s regionSink) Fail(err error) {
+func (s regionSink) Fail(th *engine.Thread, err error) {
 	s.mu.Lock()
-	first := s.err == nil
-	if first {
+	if s.err == nil {
 		s.err = err
 	}
 	s.mu.Unlock()
-	if !first {
+	s.failed = true
+	if s.task(th).launched {
+		_ = th.Kill(unix.SIGKILL) // ESRCH: it is dead
 		return
 	}
-	end := s.Detach
-	if s.main != nil {
-		end = s.Kill
-	}
-	go func() { _ = end() }() // from the tracer's own thread it would wait for itself
+	go func() { _ = s.Detach() }() // from the tracer's own thread it would wait for itself
 }
 
 // Region is the innermost region that the task is in, "" for none, and depth in how many it is.

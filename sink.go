@@ -43,6 +43,9 @@ func (t *Task) tell(k event.Kind) {
 	if t.tracer.regions != nil {
 		ev.Region, ev.Depth = t.Region()
 	}
+	if t.tracer.failed {
+		return
+	}
 	for _, f := range t.tracer.observers {
 		f(t, ev)
 	}

@@ -38,6 +38,7 @@ type Tracer struct {
 	tasks      int
 	regs       ptrace.Regs
 	regions    *region.Tracker
+	failed     bool // a region was not found: nothing more is told
 
 	mu     sync.Mutex
 	err    error

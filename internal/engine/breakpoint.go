@@ -218,14 +218,12 @@ func (e *Engine) trap(t *Thread) bool {
 		return e.stepped(t)
 	}
 	pc := e.regs.PC()
-	if original, ok := s.points[pc]; ok && original == nil {
-		switch {
-		case code == trapHwbkpt, code == trapTrace && s.Stepped:
-			e.hit(t, pc)
-			return true
-		}
+	steps := t.singling && code != siKernel && code != trapHwbkpt
+	if original, ok := s.points[pc]; ok && original == nil && (steps || code == trapHwbkpt) || code == trapHwbkpt && pc == t.watch {
+		e.hit(t, pc)
+		return true
 	}
-	if code == trapHwbkpt && t.debug.has(pc) || code == trapTrace && t.singling {
+	if code == trapHwbkpt && t.debug.has(pc) || steps {
 		e.resume(t, 0) // removed in the meantime, or a step on the way
 		return true
 	}

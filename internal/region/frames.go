@@ -132,7 +132,7 @@ func (tr *Tracker) arm(t *engine.Thread, f *Frame) {
 	s := tr.sites(t)
 	if s.returns[f.ret]++; s.returns[f.ret] == 1 {
 		if err := t.InsertBreakpoint(f.ret); err != nil {
-			tr.to.Fail(&Error{Pattern: f.Region.Name, Err: err, hint: "--hw needs no breakpoints in memory"})
+			tr.to.Fail(t, &Error{Pattern: f.Region.Name, Err: err, hint: "--hw needs no breakpoints in memory"})
 		}
 	}
 }

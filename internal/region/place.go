@@ -17,8 +17,10 @@ import (
 // sites are the places of interest in an address space.
 type sites struct {
 	entries map[uint64]*Region
+	from    map[uint64]key // the object that an entry is in
 	returns map[uint64]int // how many frames return there
 	loader  uint64         // the function that the loader calls when the list of objects has changed; 0 for none
+	base    uint64         // where the loader itself is, 0 for none
 	start   uint64         // the program's entry point, while it is awaited
 	known   map[key]bool   // objects that were looked at
 	settled map[*spec]bool // found in the program: not looked for in libraries
@@ -33,7 +35,7 @@ type key struct {
 func (tr *Tracker) sites(t *engine.Thread) *sites {
 	s := tr.spaces[t.Space()]
 	if s == nil {
-		s = &sites{entries: map[uint64]*Region{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
+		s = &sites{entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
 		tr.spaces[t.Space()] = s
 	}
 	return s
@@ -42,7 +44,7 @@ func (tr *Tracker) sites(t *engine.Thread) *sites {
 // copied is s for a forked process.
 func (s *sites) copied() *sites {
 	c := *s
-	c.entries, c.known, c.settled = maps.Clone(s.entries), maps.Clone(s.known), maps.Clone(s.settled)
+	c.entries, c.from, c.known, c.settled = maps.Clone(s.entries), maps.Clone(s.from), maps.Clone(s.known), maps.Clone(s.settled)
 	c.returns = map[uint64]int{}
 	return &c
 }
@@ -56,10 +58,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Object == "" {
-		return fmt.Sprintf("region '%s': %v", e.Pattern, e.Err)
+	text := e.Err.Error()
+	if !strings.Contains(text, "'"+e.Pattern+"'") {
+		text = "'" + e.Pattern + "': " + text
 	}
-	return fmt.Sprintf("region '%s': %s: %v", e.Pattern, e.Object, e.Err)
+	if e.Object != "" {
+		text = e.Object + ": " + text
+	}
+	return text
 }
 
 // Unwrap gives the cause.
@@ -87,16 +93,18 @@ func (tr *Tracker) start(t *engine.Thread) {
 		return // it was killed
 	}
 	auxv := symbols.ParseAuxv(im.Auxv, elf.ELFCLASS64, binary.NativeEndian)
+	s.base, s.start = auxv.Base, auxv.Entry
 	tr.look(t, s, im)
-	if tr.complete(s) {
+	if tr.complete(s) || tr.done {
+		s.start = 0
 		return
 	}
 	if auxv.Base == 0 {
+		s.start = 0
 		tr.missing(t, s, im)
 		return
 	}
 	s.loader = tr.loaderHook(im, auxv)
-	s.start = auxv.Entry
 	for _, a := range []uint64{s.loader, s.start} {
 		if a != 0 {
 			tr.insert(t, "start", a)
@@ -115,9 +123,11 @@ func (tr *Tracker) Attached(t *engine.Thread) {
 	if err != nil {
 		return
 	}
+	auxv := symbols.ParseAuxv(im.Auxv, elf.ELFCLASS64, binary.NativeEndian)
+	s.base = auxv.Base
 	tr.look(t, s, im)
 	tr.missing(t, s, im)
-	if auxv := symbols.ParseAuxv(im.Auxv, elf.ELFCLASS64, binary.NativeEndian); auxv.Base != 0 && !tr.complete(s) && !tr.done {
+	if auxv.Base != 0 && !tr.complete(s) && !tr.done {
 		if s.loader = tr.loaderHook(im, auxv); s.loader != 0 {
 			tr.insert(t, "loader", s.loader)
 		}
@@ -132,14 +142,14 @@ func (tr *Tracker) insert(t *engine.Thread, name string, addr uint64) {
 		} else if errors.Is(err, engine.ErrNoBreakpoint) {
 			hint = "--hw needs no breakpoints in memory"
 		}
-		tr.fail(&Error{Pattern: name, Err: err, hint: hint})
+		tr.fail(t, &Error{Pattern: name, Err: err, hint: hint})
 	}
 }
 
-func (tr *Tracker) fail(err error) {
+func (tr *Tracker) fail(t *engine.Thread, err error) {
 	if !tr.done {
 		tr.done = true
-		tr.to.Fail(err)
+		tr.to.Fail(t, err)
 	}
 }
 
@@ -149,11 +159,13 @@ func (tr *Tracker) loaded(t *engine.Thread, s *sites, addr uint64) {
 	if err != nil {
 		return
 	}
-	tr.look(t, s, im)
-	if addr == s.start && !tr.done {
+	if addr == s.start {
 		s.start = 0
 		t.RemoveBreakpoint(addr)
+		tr.look(t, s, im)
 		tr.missing(t, s, im)
+	} else {
+		tr.look(t, s, im)
 	}
 	if s.start == 0 && s.loader != 0 && tr.complete(s) {
 		t.RemoveBreakpoint(s.loader)
@@ -177,20 +189,22 @@ func (tr *Tracker) missing(t *engine.Thread, s *sites, im *linux.Images) {
 		if s.settled[p] || p.Object != "" || tr.opts.Follow {
 			continue
 		}
-		tr.fail(tr.notFound(p, im))
+		tr.fail(t, tr.notFound(p, im))
 		return
 	}
-	_ = t
 }
 
 // notFound explains why a pattern was not found.
 func (tr *Tracker) notFound(p *spec, im *linux.Images) error {
-	e := &Error{Pattern: p.Text, Err: p.err}
-	if im != nil && im.Exe >= 0 {
+	e := &Error{Pattern: p.Text, Err: &symbols.NotFoundError{Pattern: p.Text}}
+	if im.Exe >= 0 {
 		e.Object = im.Files[im.Exe].Path
 	}
-	if e.Err == nil {
-		e.Err = &symbols.NotFoundError{Pattern: p.Text}
+	var near *symbols.NotFoundError
+	if errors.As(p.err, &near) {
+		e.Err = near
+	} else if p.err != nil {
+		return p.err
 	}
 	if e.Hint() == "" {
 		e.hint = "the program and its libraries were searched; for one that is loaded later write LIBRARY:SYMBOL, for a program that is started later use -f"
@@ -205,9 +219,12 @@ func (tr *Tracker) Missing() []error {
 		if p.found || tr.done {
 			continue
 		}
-		e := &Error{Pattern: p.Text, Err: p.err}
+		if p.err != nil {
+			out = append(out, p.err)
+			continue
+		}
+		e := &Error{Pattern: p.Text}
 		switch {
-		case p.err != nil:
 		case p.Object != "":
 			e.Err = fmt.Errorf("no object '%s' was loaded", p.Object)
 			e.hint = "the name is that of the file, such as libssl.so.3, or a glob"
@@ -221,18 +238,45 @@ func (tr *Tracker) Missing() []error {
 
 // look searches the objects that are new, the program first.
 func (tr *Tracker) look(t *engine.Thread, s *sites, im *linux.Images) {
+	tr.unloaded(t, s, im)
 	order := make([]int, 0, len(im.Files))
 	if im.Exe >= 0 {
 		order = append(order, im.Exe)
 	}
 	for i := range im.Files {
-		if i != im.Exe {
+		if i != im.Exe && im.Files[i].Mappings[0].Start != s.base {
 			order = append(order, i)
 		}
 	}
-	for _, i := range order {
+	tr.lookAt(t, s, im, order)
+	if s.start != 0 {
+		return
+	}
+	// The loader has functions of its own under names of the C library, which are meant by nobody who does not name it. It
+	// comes last, once the libraries are there. (Musl's is the C library.)
+	tr.settleFound(s)
+	for i := range im.Files {
+		if i != im.Exe && im.Files[i].Mappings[0].Start == s.base {
+			tr.lookAt(t, s, im, []int{i})
+		}
+	}
+	tr.settleFound(s)
+}
+
+// settleFound notes which patterns without an object need not be looked for any more.
+func (tr *Tracker) settleFound(s *sites) {
+	for _, p := range tr.specs {
+		if p.Object == "" && tr.has(s, p) {
+			s.settled[p] = true
+		}
+	}
+}
+
+// lookAt searches those of the files that are new.
+func (tr *Tracker) lookAt(t *engine.Thread, s *sites, im *linux.Images, files []int) {
+	for _, i := range files {
 		image := &im.Files[i]
-		k := key{image.Dev, image.Inode, image.Mappings[0].Start}
+		k := keyOf(image)
 		if s.known[k] || tr.done {
 			continue
 		}
@@ -248,48 +292,65 @@ func (tr *Tracker) look(t *engine.Thread, s *sites, im *linux.Images) {
 		program := i == im.Exe
 		if err := f.CheckArch(machine); err != nil {
 			if program {
-				tr.fail(&Error{Pattern: tr.specs[0].Text, Object: image.Path, Err: err, hint: "regions work in programs of the machine's own 64-bit architecture"})
+				tr.fail(t, &Error{Pattern: tr.specs[0].Text, Object: image.Path, Err: err, hint: "regions work in programs of the machine's own 64-bit architecture"})
 			}
 			continue
 		}
 		for _, place := range placements {
 			for _, p := range tr.specs {
-				if s.settled[p] || !objectMatches(p.Object, image.Path) {
+				local := (p.HasAddr || p.Line > 0) && p.Object == "" // means the program
+				if s.settled[p] || local && !program || !objectMatches(p.Object, image.Path) {
 					continue
 				}
-				tr.search(t, s, p, f, image.Path, place.Bias)
-				// A pattern without an object is looked for in libraries if the program does not have it.
-				if p.Object == "" && len(s.entries) > 0 && p.found && tr.has(s, p) && program {
+				tr.search(t, s, p, f, image.Path, place.Bias, k)
+				// What the program has is not looked for in libraries, and what is in a library may go and come again.
+				if program && tr.has(s, p) {
 					s.settled[p] = true
 				}
 			}
 		}
 	}
-	for _, p := range tr.specs {
-		if !s.settled[p] && tr.has(s, p) && (p.Object == "" || !strings.ContainsAny(p.Object, "*?[")) {
-			s.settled[p] = true
+}
+
+// unloaded forgets the objects that are there no more.
+func (tr *Tracker) unloaded(t *engine.Thread, s *sites, im *linux.Images) {
+	there := map[key]bool{}
+	for i := range im.Files {
+		there[keyOf(&im.Files[i])] = true
+	}
+	for k := range s.known {
+		if there[k] {
+			continue
+		}
+		delete(s.known, k)
+		for addr, from := range s.from {
+			if from == k {
+				delete(s.entries, addr)
+				delete(s.from, addr)
+				t.RemoveBreakpoint(addr)
+			}
 		}
 	}
 }
 
+func keyOf(image *symbols.Image) key { return key{image.Dev, image.Inode, image.Mappings[0].Start} }
+
 // has tells whether a pattern has places in an address space.
 func (tr *Tracker) has(s *sites, p *spec) bool {
 	for _, g := range s.entries {
-		if g.of(p) {
+		if g.spec == p {
 			return true
 		}
 	}
 	return false
 }
 
-func (g *Region) of(p *spec) bool { return g.spec == p }
-
 // search looks a pattern up in one object and sets breakpoints.
-func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, object string, bias uint64) {
+func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, object string, bias uint64, k key) {
 	found, err := f.Find(p.Pattern)
 	if err != nil {
 		if p.err == nil || better(err, p.err) {
-			p.err = err
+			p.err = &Error{Pattern: p.Text, Object: object, Err: err}
 		}
 		return
 	}
@@ -307,13 +368,13 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 		inside := m.Symbol.Name != "" && m.Symbol.Addr != m.Addr
 		switch {
 		case indirect && !p.glob():
-			tr.fail(&Error{Pattern: p.Text, Object: object, Err: errors.New("it is an indirect function: the loader chooses one of several when it starts"),
+			tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: errors.New("it is an indirect function: the loader chooses one of several when it starts"),
 				hint: "name the one that is used; 'farcall symbols " + object + "' lists them"})
 			return
 		case indirect:
 			continue
 		case inside:
-			tr.fail(&Error{Pattern: p.Text, Object: object, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
+			tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
 				hint: "a region is a function: --in '" + m.Symbol.Demangled() + "'"})
 			return
 		}
@@ -323,12 +384,12 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 	}
 	if len(places) == 0 {
 		if p.err == nil {
-			p.err = errors.New("it is no function")
+			p.err = &Error{Pattern: p.Text, Object: object, Err: errors.New("it is no function")}
 		}
 		return
 	}
 	if len(places) > 1 && !p.glob() {
-		tr.fail(&Error{Pattern: p.Text, Object: object, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
+		tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
 		return
 	}
 	p.found = true
@@ -341,7 +402,7 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 		}
 		addr := m.Addr + bias
 		if s.entries[addr] == nil && !tr.done {
-			s.entries[addr] = &Region{Name: name, Addr: addr, spec: p}
+			s.entries[addr], s.from[addr] = &Region{Name: name, Addr: addr, spec: p}, k
 			tr.insert(t, p.Text, addr)
 		}
 	}

@@ -75,7 +75,7 @@ type Listener interface {
 	// Done: as many regions have returned as was asked for.
 	Done()
 	// Fail: a symbol cannot be found or used.
-	Fail(err error)
+	Fail(t *engine.Thread, err error)
 }
 
 // A spec is a pattern that was asked for.
