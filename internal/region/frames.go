@@ -20,6 +20,9 @@ func (tr *Tracker) Hit(t *engine.Thread, addr uint64) {
 	if s.returns[addr] > 0 || tr.opts.Hardware {
 		tr.returned(t, addr, &r)
 	}
+	if s.inGo > 0 && has(s.hooks.all(), addr) {
+		tr.scheduled(t, s, addr, &r)
+	}
 	if addr == s.loader || addr == s.start {
 		tr.loaded(t, s, addr)
 	}
@@ -37,19 +40,27 @@ func (tr *Tracker) entered(t *engine.Thread, g *Region, r *ptrace.Regs) {
 	if !ok {
 		return // without a stack the call has not taken place
 	}
+	if g.goes {
+		tr.goEntered(t, tr.sites(t), r)
+	}
 	tr.prune(t, sp)
 	// A frame at the same place was left for this one: by a jump to the function's beginning, or by something that
 	// came unnoticed. Others at that place are callers whose return is this one's.
 	frames := tr.thread(t).frames
 	for i := range frames {
 		if f := &frames[i]; !f.fixed && f.sp == sp && f.Region == g {
+			if g.goes && f.ret == ret {
+				return // Go has no tail calls: a function begins again when its stack has grown
+			}
 			tr.unwind(t, i, Repeated)
 			break
 		}
 	}
 	f := Frame{Region: g, sp: sp, ret: ret}
 	for i := range f.Args {
-		f.Args[i] = argument(r, i)
+		if f.Args[i] = argument(r, i); g.goes {
+			f.Args[i] = goArgument(r, i)
+		}
 	}
 	tr.push(t, f)
 }
@@ -57,6 +68,7 @@ func (tr *Tracker) entered(t *engine.Thread, g *Region, r *ptrace.Regs) {
 // returned handles the arrival at a return address: of the innermost frame whose caller now has its stack back, if there
 // is one. Others just pass by.
 func (tr *Tracker) returned(t *engine.Thread, addr uint64, r *ptrace.Regs) {
+	tr.thread(t).rebase(t)
 	frames := tr.thread(t).frames
 	sp := r.SP()
 	for i := len(frames) - 1; i >= 0; i-- {
@@ -83,6 +95,7 @@ func (tr *Tracker) Inside(t *engine.Thread, sp uint64) bool {
 
 // prune ends the frames that are no more when the stack pointer is sp.
 func (tr *Tracker) prune(t *engine.Thread, sp uint64) {
+	tr.thread(t).rebase(t)
 	for f := tr.Top(t); f != nil && !f.fixed && tr.dead(t, f, sp); f = tr.Top(t) {
 		tr.pop(t, Unwound)
 	}
@@ -96,6 +109,9 @@ func (tr *Tracker) dead(t *engine.Thread, f *Frame, sp uint64) bool {
 		if v, ok := word(t, f.sp); ok && v != f.ret {
 			return true
 		}
+	}
+	if h := tr.running[t]; h != nil {
+		return sp > f.sp && h.onGoStack(t, sp)
 	}
 	return sp > f.sp && oneStack(t, f.sp, sp)
 }
@@ -197,9 +213,12 @@ func (tr *Tracker) Execed(t, superseded *engine.Thread) {
 	if superseded != nil {
 		tr.forget(superseded, Executed)
 	}
-	tr.unwind(t, 0, Executed)
+	if tr.running[t] == nil {
+		tr.unwind(t, 0, Executed)
+	}
 	for space := range tr.spaces { // drop those that nobody uses any more
 		if !tr.used(space) {
+			tr.endGoroutines(t, space, Executed)
 			delete(tr.spaces, space)
 		}
 	}
@@ -225,6 +244,10 @@ func (tr *Tracker) Exited(t *engine.Thread) { tr.forget(t, Exited) }
 func (tr *Tracker) Detached(t *engine.Thread) { tr.forget(t, Dropped) }
 
 func (tr *Tracker) forget(t *engine.Thread, end End) {
+	if t.TID == t.PID() {
+		tr.endGoroutines(t, t.Space(), end)
+	}
+	delete(tr.running, t)
 	th := tr.threads[t]
 	if th == nil {
 		return

@@ -23,6 +23,8 @@ type sites struct {
 	base    uint64         // where the loader itself is, 0 for none
 	start   uint64         // the program's entry point, while it is awaited
 	known   map[key]bool   // objects that were looked at
+	hooks   *hooks         // of a Go program
+	inGo    int            // goroutines that are inside
 	settled map[*spec]bool // found in the program: not looked for in libraries
 }
 
@@ -45,7 +47,7 @@ func (tr *Tracker) sites(t *engine.Thread) *sites {
 func (s *sites) copied() *sites {
 	c := *s
 	c.entries, c.from, c.known, c.settled = maps.Clone(s.entries), maps.Clone(s.from), maps.Clone(s.known), maps.Clone(s.settled)
-	c.returns = map[uint64]int{}
+	c.returns, c.inGo = map[uint64]int{}, 0
 	return &c
 }
 
@@ -296,6 +298,11 @@ func (tr *Tracker) lookAt(t *engine.Thread, s *sites, im *linux.Images, files []
 			}
 			continue
 		}
+		if f.IsGo() && s.hooks == nil {
+			if s.hooks = goHooks(f, placements[0].Bias); s.hooks != nil && tr.opts.Hardware {
+				tr.fail(t, &Error{Pattern: tr.specs[0].Text, Object: image.Path, Err: errGoHardware, hint: "leave --hw out"})
+			}
+		}
 		for _, place := range placements {
 			for _, p := range tr.specs {
 				local := (p.HasAddr || p.Line > 0) && p.Object == "" // means the program
@@ -401,8 +408,9 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 			}
 		}
 		addr := m.Addr + bias
+		goes := s.hooks != nil && m.Symbol.Source != symbols.SourcePLT && f.IsGo()
 		if s.entries[addr] == nil && !tr.done {
-			s.entries[addr], s.from[addr] = &Region{Name: name, Addr: addr, spec: p}, k
+			s.entries[addr], s.from[addr] = &Region{Name: name, Addr: addr, spec: p, goes: goes}, k
 			tr.insert(t, p.Text, addr)
 		}
 	}

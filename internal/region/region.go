@@ -32,6 +32,7 @@ type Region struct {
 	Addr uint64 // in the process, 0 for one that is marked
 
 	spec *spec
+	goes bool // a Go function
 }
 
 // End tells how a region was left.
@@ -97,18 +98,25 @@ type Tracker struct {
 	threads map[*engine.Thread]*thread
 	cache   *symbols.Cache
 	returns int
-	done    bool
+
+	goroutines map[goKey]*thread          // those that are inside
+	running    map[*engine.Thread]*thread // the one of them that a thread runs
+	done       bool
 }
 
 // A thread is what the tracker knows of one.
 type thread struct {
 	frames []Frame
+
+	// Of a goroutine, whose frames these then are:
+	key goKey
+	hi  uint64 // the upper end of its stack, as frames count it
 }
 
 // New makes a tracker. Errors are those of symbols.ParsePattern.
 func New(opts Options, to Listener) (*Tracker, error) {
 	tr := &Tracker{opts: opts, to: to, spaces: map[*engine.Space]*sites{}, threads: map[*engine.Thread]*thread{},
-		cache: &symbols.Cache{}}
+		goroutines: map[goKey]*thread{}, running: map[*engine.Thread]*thread{}, cache: &symbols.Cache{}}
 	for _, s := range opts.Symbols {
 		p, err := symbols.ParsePattern(s)
 		if err != nil {
@@ -120,6 +128,9 @@ func New(opts Options, to Listener) (*Tracker, error) {
 }
 
 func (tr *Tracker) thread(t *engine.Thread) *thread {
+	if h := tr.running[t]; h != nil {
+		return h
+	}
 	th := tr.threads[t]
 	if th == nil {
 		th = &thread{}
@@ -130,7 +141,10 @@ func (tr *Tracker) thread(t *engine.Thread) *thread {
 
 // Top is the innermost region that t is in, nil for none.
 func (tr *Tracker) Top(t *engine.Thread) *Frame {
-	th := tr.threads[t]
+	th := tr.running[t]
+	if th == nil || len(th.frames) == 0 {
+		th = tr.threads[t]
+	}
 	if th == nil || len(th.frames) == 0 {
 		return nil
 	}
@@ -175,6 +189,9 @@ func (tr *Tracker) pop(t *engine.Thread, end End) {
 	th.frames = th.frames[:len(th.frames)-1]
 	if end != Exited && end != Executed {
 		tr.disarm(t, &f)
+		if th.key.g != 0 && len(th.frames) == 0 {
+			tr.goLeft(t, th)
+		}
 		tr.settle(t)
 	}
 	if end == Returned && !f.silent {
