@@ -372,6 +372,10 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 				continue
 			}
 		}
+		if m.Symbol.Name == "" && !executable(f, m.Addr) {
+			tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + object + "' shows it"})
+			return
+		}
 		inside := m.Symbol.Name != "" && m.Symbol.Addr != m.Addr
 		switch {
 		case indirect && !p.glob():
@@ -414,6 +418,15 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 			tr.insert(t, p.Text, addr)
 		}
 	}
+}
+
+func executable(f *symbols.File, addr uint64) bool {
+	for _, s := range f.Segments() {
+		if s.Type == elf.PT_LOAD && s.Flags&elf.PF_X != 0 && addr-s.Vaddr < s.Filesz {
+			return true
+		}
+	}
+	return false
 }
 
 // better tells whether an error says more than another: near names.
