@@ -65,9 +65,10 @@ prefixes:
 			return false
 		}
 		if b[i]&0xc7 == 0x05 {
-			if in.disp = i + 1; in.disp+4 > len(b) {
+			if i+5 > len(b) {
 				return false
 			}
+			in.disp = i + 1
 		}
 		return true
 	}
