@@ -27,9 +27,9 @@ var layers = []string{
 	"middleware",
 	"action",
 	".", // the public package: Tracer, Call, Handler
+	"internal/region",
 	"internal/engine",
 	"internal/seccomp",
-	"internal/region",
 	"internal/stub",
 	"internal/ptrace",
 	"internal/linux",

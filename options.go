@@ -19,6 +19,9 @@ type Options struct {
 	// registers; nil means whatever they are. [filter.Reach] has such a method. The kernel decides it where it can.
 	When func(abi syscalls.ABI, number uint64) *filter.Cond
 
+	// Regions limit interception to where threads are inside of functions.
+	Regions Regions
+
 	// Seccomp says whether the kernel's seccomp filter keeps calls that are not in Calls from
 	// stopping the program, so that they run at native speed. It applies to programs that the
 	// tracer starts.

@@ -40,6 +40,12 @@ func (tr *Tracer) Tasks() int { return tr.tasks }
 func (t *Task) tell(k event.Kind) {
 	ev := &t.ev
 	ev.Kind, ev.TID, ev.PID, ev.ABI = k, t.TID, t.PID, t.ABI
+	if t.tracer.regions != nil {
+		ev.Region, ev.Depth = t.Region()
+	}
+	if t.tracer.failed {
+		return
+	}
 	for _, f := range t.tracer.observers {
 		f(t, ev)
 	}
@@ -49,6 +55,10 @@ func (t *Task) now() { t.ev.Time = time.Now().UnixNano() }
 
 // Enter implements engine.Sink.
 func (s *sink) Enter(th *engine.Thread) {
+	if s.regions != nil && !s.regions.Inside(th, th.Call.SP) {
+		th.SkipExit()
+		return
+	}
 	t := s.task(th)
 	c := &th.Call
 	t.ABI = c.ABI
@@ -197,6 +207,9 @@ func (t *Task) tellExit() {
 
 // Signal implements engine.Sink.
 func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
 	t.pointer()
@@ -211,6 +224,9 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 
 // Stopped implements engine.Sink.
 func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
 	t.pointer()
@@ -236,6 +252,9 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	}
 	t.now()
 	t.tell(event.Created)
+	if s.regions != nil {
+		s.regions.Created(parent, child)
+	}
 }
 
 // Exec implements engine.Sink.
@@ -260,6 +279,9 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 	t.now()
 	t.ev.By = former
 	t.tell(event.Exec)
+	if s.regions != nil {
+		s.regions.Execed(th, superseded)
+	}
 }
 
 // Exited implements engine.Sink.
@@ -272,6 +294,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	}
 	if th.InCall() {
 		t.leave()
+	}
+	if s.regions != nil {
+		s.regions.Exited(th)
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -304,6 +329,9 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		t := s.task(th)
 		t.now()
 		t.tell(event.Attached)
+		if s.regions != nil {
+			s.regions.Attached(th)
+		}
 	}
 }
 
@@ -313,6 +341,9 @@ func (s *sink) Detached(th *engine.Thread) {
 	t.now()
 	if h := t.handling; h != nil {
 		h.leave()
+	}
+	if s.regions != nil {
+		s.regions.Detached(th)
 	}
 	s.ended(t, event.Detached)
 }

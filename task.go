@@ -8,6 +8,7 @@ import (
 	"farcall/filter"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
+	"farcall/internal/region"
 	"farcall/syscalls"
 )
 
@@ -36,6 +37,7 @@ type Task struct {
 	unknown  map[uint64]*syscalls.Call
 	env      filter.Env // see Env
 	ev       event.Event
+	frame    *region.Frame // that an event is about
 }
 
 // SystemTime is the processor time that the kernel has spent for the task, as of its last stop. It

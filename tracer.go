@@ -12,6 +12,7 @@ import (
 	"farcall/filter"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
+	"farcall/internal/region"
 	"farcall/internal/seccomp"
 	"farcall/syscalls"
 	"farcall/syscalls/linux"
@@ -36,6 +37,8 @@ type Tracer struct {
 	nnp        bool
 	tasks      int
 	regs       ptrace.Regs
+	regions    *region.Tracker
+	failed     bool // a region was not found: nothing more is told
 
 	mu     sync.Mutex
 	err    error
@@ -219,7 +222,7 @@ func (tr *Tracer) Attach(pids ...int) error {
 
 // Filtering tells whether a seccomp filter is used for programs that the tracer starts.
 func (tr *Tracer) Filtering() bool {
-	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
+	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && len(tr.opts.Regions.In) == 0 && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
 }
 
 // filterData marks the stops of our own filter among those of the program's.
@@ -242,6 +245,14 @@ func (tr *Tracer) engineOptions() (engine.Options, error) {
 		Follow: tr.opts.Follow, Classic: tr.opts.Classic, KillOnExit: tr.opts.KillOnExit, Rusage: tr.opts.Usage,
 		Pin: engine.PinAuto, Registers: tr.opts.Registers,
 		Emulate: tr.opts.Emulate,
+	}
+	if r := &tr.opts.Regions; len(r.In) > 0 {
+		tracker, err := region.New(region.Options{Symbols: r.In, Threads: r.Threads, Hardware: r.Hardware, Step: r.Step,
+			Returns: r.Returns, Follow: tr.opts.Follow}, regionSink{&sink{tr}})
+		if err != nil {
+			return o, err
+		}
+		tr.regions, o.Breakpoints = tracker, tracker
 	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff

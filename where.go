@@ -29,7 +29,7 @@ func (t *Task) Env() *filter.Env {
 	e := &t.env
 	if e.Call == nil || e.TID != t.TID {
 		info := linux.NewFDInfo(0).Task(t.TID)
-		*e = filter.Env{Call: &t.call, Memory: &t.mem, Comm: info.Comm, FDPath: info.Path, FDPeer: info.Peer}
+		*e = filter.Env{Call: &t.call, Memory: &t.mem, Comm: info.Comm, FDPath: info.Path, FDPeer: info.Peer, Region: t.Region}
 	}
 	e.TID, e.PID, e.Duration = t.TID, t.PID, time.Duration(t.ev.Duration)
 	return e

@@ -55,9 +55,16 @@ func (j *JSON) Encode(e *Event) error {
 		b = append(b, `,"comm":`...)
 		b = appendString(b, e.Comm)
 	}
+	if e.Region != "" {
+		b = append(b, `,"region":`...)
+		b = appendString(b, e.Region)
+		b = appendInt(b, "depth", int64(e.Depth))
+	}
 	switch e.Kind {
 	case CallEntry, CallExit:
 		b = j.call(b, e)
+	case RegionEntry, RegionReturn:
+		b = j.region(b, e)
 	case Signal, GroupStop:
 		b = appendSignalMember(b, e.Signo)
 		if e.Siginfo != nil {

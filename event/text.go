@@ -114,7 +114,7 @@ func (t *Text) Drop(tid int) {
 var encoders = [numKinds]func(*Text, *Event){
 	CallEntry: (*Text).entry, CallExit: (*Text).exit, Signal: (*Text).signal, GroupStop: (*Text).groupStop,
 	Exited: (*Text).exited, Killed: (*Text).killed, Superseded: (*Text).superseded, Detached: (*Text).detached,
-	Exec: (*Text).exec,
+	Exec: (*Text).exec, RegionEntry: (*Text).regionEntry, RegionReturn: (*Text).regionReturn,
 }
 
 // Encode writes one event.

@@ -81,6 +81,13 @@ var traceHelp = []helpGroup{
 		{"    --trace-fds=SET", "calls on these descriptors, also -e fd=SET"},
 		{"-q, --quiet[=SET]", "leave out messages: attach, exit, path-resolution, personality, thread-execve; -q: attach and personality, -qq: exit too, -qqq: all; also --silent, --silence, -e quiet=SET"},
 	}},
+	{"Inside functions only", []helpEntry{
+		{"    --in=SYMBOL[,...]", "trace where a thread is inside of these functions, and show their entries and returns; elsewhere the program runs without stops. Names as 'farcall symbols' takes them: main, libssl.so.3:SSL_read, main.(*T).Run, file.c:120, 0xADDR, globs. Threads are traced without -f too"},
+		{"    --in-threads", "threads that are created inside are inside"},
+		{"    --until-return=N", "detach after N returns"},
+		{"    --hw", "use debug registers (up to 3 functions); nothing is written to the program's memory"},
+		{"    --step", "go to the first entry by single steps (slow)"},
+	}},
 	{"How to show it", []helpEntry{
 		{"-o, --output=FILE", "write to FILE, or to a command: '|gzip>log.gz'"},
 		{"-A, --output-append-mode", "append to FILE"},

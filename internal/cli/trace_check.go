@@ -20,6 +20,7 @@ var traceChecks = []func(*traceParser) error{
 	(*traceParser).checkInterrupt,
 	(*traceParser).checkQuiet,
 	(*traceParser).checkServed,
+	(*traceParser).checkRegions,
 }
 
 func (p *traceParser) warn(text string) { p.warnings = append(p.warnings, text) }

@@ -3,6 +3,7 @@ package cli
 import (
 	"time"
 
+	"farcall"
 	"farcall/filter"
 	"farcall/internal/inject"
 )
@@ -23,6 +24,8 @@ type TraceOptions struct {
 	TraceFormat
 	TraceSummary
 
+	// Regions limit the trace to functions (--in and its like).
+	Regions farcall.Regions
 	// Injections are the -e inject= and -e fault= in the order given.
 	Injections []inject.Injection
 	// Describe names a file of further descriptions, "" for none.

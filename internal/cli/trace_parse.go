@@ -396,7 +396,12 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		p.o.Seize = i == 1
 		return nil
 	},
-	optCPU: setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
+	optCPU:         setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
+	optIn:          (*traceParser).regionSymbols,
+	optInThreads:   set(func(p *traceParser) *bool { return &p.o.Regions.Threads }),
+	optHardware:    set(func(p *traceParser) *bool { return &p.o.Regions.Hardware }),
+	optStep:        set(func(p *traceParser) *bool { return &p.o.Regions.Step }),
+	optUntilReturn: (*traceParser).untilReturn,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil

@@ -161,6 +161,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	o := r.opts
 	t := farcall.Options{
 		Follow: o.Follow, Classic: !o.Seize, KillOnExit: o.KillOnExit, KeepProcessors: o.CPU == CPUOff,
+		Regions:   o.Regions,
 		Usage:     o.Summary != SummaryOff && !o.WallClock,
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},

@@ -86,6 +86,11 @@ const (
 	optWhere
 	optCountWhere
 	optStopWhen
+	optIn
+	optInThreads
+	optHardware
+	optStep
+	optUntilReturn
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -179,4 +184,9 @@ var traceOptions = []option{
 	{id: optWhere, long: "where", arg: requiredArg, later: true},
 	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
 	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
+	{id: optIn, long: "in", arg: requiredArg, later: true},
+	{id: optInThreads, long: "in-threads", later: true},
+	{id: optHardware, long: "hw", later: true},
+	{id: optStep, long: "step", later: true},
+	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
 }

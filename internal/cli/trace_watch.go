@@ -297,6 +297,9 @@ func (w *watcher) resolve(t *farcall.Task) {
 
 // finish prints the table of counts.
 func (w *watcher) finish() {
+	for _, err := range w.run.tracer.MissingRegions() {
+		w.run.messages.Error(err)
+	}
 	if w.summary == nil {
 		return
 	}

@@ -64,7 +64,7 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 		if x.expr == nil {
 			continue
 		}
-		err := x.expr.Refuse(filter.NeedRegion|filter.NeedStack, "is not in this version of farcall")
+		err := x.expr.Refuse(filter.NeedStack, "is not in this version of farcall")
 		if err == nil {
 			*x.into, err = x.expr.Compile(x.table)
 		}

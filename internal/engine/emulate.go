@@ -22,7 +22,7 @@ func (e *Engine) emulated(t *Thread) {
 	if !t.force {
 		r.Rewind()
 		if ptrace.SetRegs(t.TID, r) == nil {
-			t.again = true
+			t.reenters = true
 		}
 		return
 	}

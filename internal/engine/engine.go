@@ -196,7 +196,7 @@ func (e *Engine) addThread(tid, pid int) *Thread {
 		e.procs[pid] = p
 	}
 	p.threads++
-	t := &Thread{TID: tid, Proc: p, e: e}
+	t := &Thread{TID: tid, Proc: p, e: e, native: e.opts.Breakpoints != nil}
 	e.threads[tid] = t
 	return t
 }
@@ -205,6 +205,11 @@ func (e *Engine) addThread(tid, pid int) *Thread {
 func (e *Engine) forget(t *Thread) {
 	t.gone = true
 	t.stopped = false
+	if t.step != nil {
+		t.Proc.space.slots.give(t.step)
+		t.step = nil
+		e.stepNext(t.Proc.space)
+	}
 	if e.threads[t.TID] == t {
 		delete(e.threads, t.TID)
 	}

@@ -29,6 +29,10 @@ type Options struct {
 	// Wanted says which calls the sink is to be told. nil means all. It is asked at each stop.
 	Wanted func(abi syscalls.ABI, number int64) bool
 
+	// Breakpoints, if not nil, is told of breakpoints. Threads then start native, see Thread.Native, and the threads of a
+	// process are traced even without Follow. Children that are not followed are let go without breakpoints. It cannot be combined with Filter.
+	Breakpoints Breakpoints
+
 	// KillOnExit kills the tracees when the tracer dies (PTRACE_O_EXITKILL).
 	KillOnExit bool
 
@@ -60,7 +64,7 @@ const (
 
 func (o *Options) ptraceOptions() ptrace.Options {
 	opts := ptrace.OptTraceSysgood | ptrace.OptTraceExec
-	if o.Follow || o.filtering() {
+	if o.Follow || o.filtering() || o.Breakpoints != nil {
 		opts |= ptrace.OptTraceFork | ptrace.OptTraceVfork | ptrace.OptTraceClone
 	}
 	if o.filtering() {

@@ -12,6 +12,7 @@ type Process struct {
 	PID  int // thread group id, in the tracer's pid namespace
 	User any // for the sink
 
+	space   *Space
 	threads int
 	coming  int  // threads that were seized by an attach and have not stopped yet
 	scan    bool // its threads have to be listed again when coming is 0
@@ -72,8 +73,15 @@ type Thread struct {
 	exec     *execution
 	signals  []queued
 
-	attached   bool // its first stop has been handled
-	coming     bool // counted in Proc.coming
+	attached       bool   // its first stop has been handled
+	coming         bool   // counted in Proc.coming
+	step           *step  // a copy of an instruction that it executes
+	again, againSP uint64 // a breakpoint that it has to pass once more, without a hit
+	debug          debugSet
+	watch          uint64 // see Watch
+	native         bool   // runs without stopping at calls
+	singling       bool   // was resumed by a single step
+
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call
@@ -96,7 +104,7 @@ type Thread struct {
 	altered    bool // SetCall has changed its registers
 	sysemu     bool // it was resumed by PTRACE_SYSEMU
 	emulating  bool // it is in a call that the kernel does not know of
-	again      bool // it is about to enter its call once more
+	reenters   bool // it is about to enter its call once more
 }
 
 // PID is the thread group id.
