@@ -121,7 +121,9 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		}
 	} else if c.Desc.Ret.Kind != syscalls.KindPad {
 		b = append(b, `,"result":`...)
-		b = appendJSON(b, &c.Result, c.ABI)
+		r := c.Result
+		r.Addr = r.Num // a result that is an address is in the register itself
+		b = appendJSON(b, &r, c.ABI)
 	}
 	if c.Aux.State != decode.Absent && c.Aux.Type != nil {
 		b = append(b, `,"meaning":`...)
