@@ -288,6 +288,16 @@ func (w *watcher) terminate(sig unix.Signal) {
 	}
 }
 
+// kill ends the programs that farcall started, which have not ended by the signal that they were passed on. What it
+// was attached to is not its to kill.
+func (w *watcher) kill() {
+	for _, t := range w.tasks {
+		if t.Launched() {
+			_ = unix.Kill(t.PID, unix.SIGKILL) // ESRCH: it has ended
+		}
+	}
+}
+
 // resolve sets what describes file descriptors and process ids among the task's arguments.
 func (w *watcher) resolve(t *farcall.Task) {
 	if w.opts.DecodeFDs == 0 && w.opts.DecodePIDs == 0 {
