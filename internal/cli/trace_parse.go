@@ -58,7 +58,7 @@ func parseTrace(called string, asStrace bool, args []string) (traceRequest, erro
 	p := &traceParser{o: defaultTraceOptions()}
 	p.o.Called, p.o.AsStrace = called, asStrace
 
-	g := getopt{table: traceOptions, args: args}
+	g := getopt{table: traceOptions, args: args, strict: asStrace}
 	for {
 		opt, more, err := g.next()
 		if err != nil {

@@ -184,7 +184,7 @@ var traceOptions = []option{
 	{id: optWhere, long: "where", arg: requiredArg, later: true},
 	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
 	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
-	{id: optIn, long: "in", arg: requiredArg, later: true},
+	{id: optIn, long: "in", arg: requiredArg, later: true, concealed: true},
 	{id: optInThreads, long: "in-threads", later: true},
 	{id: optHardware, long: "hw", later: true},
 	{id: optStep, long: "step", later: true},
