@@ -87,24 +87,24 @@ func (s *Series) mark(r *Report) {
 	r.Noise = 0
 	for i := range r.Differences {
 		d := &r.Differences[i]
-		d.Noise = slices.ContainsFunc(s.known[d.at], d.sameWay) || s.scheduled(d, r)
+		d.Noise = (slices.ContainsFunc(s.known[d.at], d.sameWay) || s.varying[d.loop()]) && s.usual(d, r)
 		if d.Noise {
 			r.Noise++
 		}
 	}
 }
 
-// scheduled reports whether a difference is a choice of the scheduler: which thread waits and which one wakes it, and how
-// often, varies between references too, wherever that is: loops have no fixed place for an additional turn. How such a
-// call is printed is no choice of the scheduler, and how often it is made in all is one within limits.
-func (s *Series) scheduled(d *Difference, r *Report) bool {
-	return scheduling[d.Name] && s.varying[d.loop()] && s.usual(d.keyA, r) && s.usual(d.keyB, r)
+// usual reports whether all that is odd about a difference is where it is. Which thread waits and which one wakes it, which
+// one gets a signal, and how often, varies between references, wherever that is: loops have no fixed place for an
+// additional turn. How such a call is printed does not, and how often it is made in all does within limits. Other calls have their place.
+func (s *Series) usual(d *Difference, r *Report) bool {
+	return !scheduling[d.Name] || s.usualCount(d.keyA, r) && s.usualCount(d.keyB, r)
 }
 
-// usual reports whether a scheduling call like the one with this key is in the trace about as often as references have
+// usualCount reports whether a scheduling call like the one with this key is in the trace about as often as references have
 // it: at most twice as often as the one that has it most often, at least half as often as the one that has it least, and not
 // never where all have it.
-func (s *Series) usual(key string, r *Report) bool {
+func (s *Series) usualCount(key string, r *Report) bool {
 	if key == "" {
 		return true // the side that has nothing
 	}
