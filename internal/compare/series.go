@@ -156,9 +156,10 @@ func (d *Difference) sameWay(other *Difference) bool {
 	return true
 }
 
-var numbers = regexp.MustCompile(`\b\d+\b`)
+var numbers = regexp.MustCompile(`\b\d+\b|<P\d+>`)
 
-// shapeOf is a line without its numbers: timeouts that are left, counts of who was woken.
+// shapeOf is a line without its numbers: timeouts that are left, counts of who was woken, and pids, whose tokens count
+// threads.
 func shapeOf(key string) string { return numbers.ReplaceAllString(key, "N") }
 
 func addShapes(shapes map[string]int, events []event) {
