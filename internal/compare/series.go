@@ -64,7 +64,8 @@ func (s *Series) Add(a *Trace) *Report {
 // Reports returns what Add returned, in order.
 func (s *Series) Reports() []*Report { return s.reports }
 
-// Lasting returns the differences that are no noise and that every added trace has, as the first one has them.
+// Lasting returns the differences that are no noise and that every added trace has, as the first one has them: at the same
+// place in the same way, or, of a scheduling call, which has no place of its own, by a line that is odd anywhere.
 func (s *Series) Lasting() []Difference {
 	var out []Difference
 	if len(s.reports) == 0 {
@@ -75,7 +76,10 @@ func (s *Series) Lasting() []Difference {
 		for _, r := range s.reports[1:] {
 			inAll = inAll && slices.ContainsFunc(r.Differences, func(other Difference) bool { return d.at == other.at && d.sameWay(&other) })
 		}
-		if inAll {
+		odd := func(key string) bool {
+			return key != "" && !slices.ContainsFunc(s.reports, func(r *Report) bool { return !s.odd(key, r) })
+		}
+		if inAll || scheduling[d.Name] && (odd(d.keyA) || odd(d.keyB)) {
 			out = append(out, d)
 		}
 	}
@@ -102,20 +106,32 @@ func (s *Series) usual(d *Difference, r *Report) bool {
 }
 
 // usualCount reports whether a scheduling call like the one with this key is in the trace about as often as references have
-// it: at most twice as often as the one that has it most often, at least half as often as the one that has it least, and not
-// never where all have it.
+// it: at most twice as often as the one that has it most often, at least half as often as the one that has it least.
 func (s *Series) usualCount(key string, r *Report) bool {
 	if key == "" {
 		return true // the side that has nothing
 	}
 	const few = 2 // more or fewer, where twice and half are still less
+	n, least, most := s.counted(key, r)
+	return !s.odd(key, r) && n <= max(2*most, most+few) && n >= min(least/2, least-few)
+}
+
+// odd reports whether a scheduling call like the one with this key is in the trace and in no reference, or in all
+// references and not in the trace.
+func (s *Series) odd(key string, r *Report) bool {
+	n, least, most := s.counted(key, r)
+	return most == 0 || n == 0 && least > 0
+}
+
+// counted tells how often a scheduling call like the one with this key is in the trace, and in references at least and at
+// most.
+func (s *Series) counted(key string, r *Report) (n, least, most int) {
 	shape := shapeOf(key)
-	least, most := r.shapesB[shape], r.shapesB[shape]
+	least, most = r.shapesB[shape], r.shapesB[shape]
 	for _, c := range s.counts {
 		least, most = min(least, c[shape]), max(most, c[shape])
 	}
-	n := r.shapesA[shape]
-	return most > 0 && n <= max(2*most, most+few) && n >= max(min(least/2, least-few), min(least, 1))
+	return r.shapesA[shape], least, most
 }
 
 // scheduling lists what threads do as often as scheduling makes them: waits, wake-ups, retries, and what Go's runtime
