@@ -117,6 +117,16 @@ func TestParseSaysWhatIsBroken(t *testing.T) {
 	}
 }
 
+func TestParseCallThatNobodySawBegin(t *testing.T) {
+	trace := parseText(t, "10 <... ??? resumed>)                = ?\n10 +++ exited with 0 +++\n")
+	if lines := trace.Threads[0].Lines; len(trace.Broken) > 0 || len(lines) != 2 || lines[0].Kind != KindNote {
+		t.Errorf("lines %+v, broken %q", lines, trace.Broken)
+	}
+	if trace := parseText(t, "10 read(3,  <unfinished ...>\n10 <... ??? resumed>) = ?\n"); len(trace.Broken) == 0 {
+		t.Error("nothing broken where another call was begun")
+	}
+}
+
 func TestAlignment(t *testing.T) {
 	tests := []struct {
 		line string
