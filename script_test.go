@@ -16,10 +16,19 @@ import (
 // the program has. The strace of the machine is $REAL_STRACE to them.
 func TestMain(m *testing.M) {
 	farcall := func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
-	testscript.Main(m, map[string]func(){
+	testscript.Main(removing{m}, map[string]func(){
 		"farcall": farcall,
 		"strace":  farcall,
 	})
+}
+
+// removing cleans up behind the tests.
+type removing struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (r removing) Run() int {
+	defer removeRegionFixtures()
+	return r.m.Run()
 }
 
 // realStrace is looked for before the scripts' PATH hides it.

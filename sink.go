@@ -40,6 +40,12 @@ func (tr *Tracer) Tasks() int { return tr.tasks }
 func (t *Task) tell(k event.Kind) {
 	ev := &t.ev
 	ev.Kind, ev.TID, ev.PID, ev.ABI = k, t.TID, t.PID, t.ABI
+	if t.tracer.regions != nil {
+		ev.Region, ev.Depth = t.Region()
+	}
+	if t.tracer.failed {
+		return
+	}
 	t.attach(ev)
 	for _, f := range t.tracer.observers {
 		f(t, ev)
@@ -50,6 +56,10 @@ func (t *Task) now() { t.ev.Time = time.Now().UnixNano() }
 
 // Enter implements engine.Sink.
 func (s *sink) Enter(th *engine.Thread) {
+	if s.regions != nil && !s.regions.Inside(th, th.Call.SP) {
+		th.SkipExit()
+		return
+	}
 	t := s.task(th)
 	c := &th.Call
 	t.ABI = c.ABI
@@ -63,15 +73,16 @@ func (s *sink) Enter(th *engine.Thread) {
 		return
 	}
 	t.left = false
-	t.tell(event.CallEntry)
-	if len(s.middleware) == 0 && neverReturns(t.call.Desc) {
-		t.leave()
-	}
 	if len(s.middleware) > 0 {
 		if t.handling == nil {
 			t.handling = newHandling(t)
 		}
 		t.handling.enter()
+		return
+	}
+	t.tell(event.CallEntry)
+	if neverReturns(t.call.Desc) {
+		t.leave()
 	}
 }
 
@@ -109,7 +120,7 @@ func (t *Task) leave() {
 // begin decodes the entry of a call. It tells whether the call is wanted, which for a call that stands for others is known
 // only now.
 func (t *Task) begin(nr uint64, c *engine.Call) bool {
-	desc := t.tracer.describe(c.ABI, nr)
+	desc := t.tracer.opts.Describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
@@ -122,17 +133,21 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 			return false
 		}
 	}
+	if !t.tracer.wanted(c.ABI, nr, &c.Args) {
+		return false
+	}
 	if t.tracer.opts.Undecoded {
 		t.call.Skip(desc, c.ABI, nr, args)
 		return true
 	}
-	o := t.tracer.opts.Decode
+	o := &t.decoding // not a variable, which would be allocated for DecodeCall
+	*o = t.tracer.opts.Decode
 	o.Resolve = t.Resolver
 	if n, ok := t.Resolver.(decode.Network); ok {
 		o.Net = n
 	}
 	if f := t.tracer.opts.DecodeCall; f != nil {
-		f(t, nr, &o)
+		f(t, nr, o)
 	}
 	t.call.SP = c.SP
 	resumed := ""
@@ -140,19 +155,8 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		resumed = t.resumed(c.Resumes)
 	}
 	t.call.Resumed = resumed
-	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
+	t.call.Enter(desc, c.ABI, nr, args, &t.mem, *o)
 	return true
-}
-
-// describe looks a call up, first among the user's own descriptions.
-func (tr *Tracer) describe(abi syscalls.ABI, nr uint64) *syscalls.Call {
-	desc := linux.Describe(abi, nr)
-	if own := tr.opts.Descriptions; own != nil && desc != nil {
-		if c := own.Calls[abi][desc.Name]; c != nil {
-			return c
-		}
-	}
-	return desc
 }
 
 // unknownCall describes a number that no table has.
@@ -184,6 +188,7 @@ func (s *sink) Exit(th *engine.Thread) {
 		return
 	}
 	t.ev.IP = c.IP
+	t.ev.Duration = int64(time.Since(t.entered))
 	if !s.opts.Undecoded {
 		t.call.Exit(c.Ret, c.IsError)
 	} else {
@@ -197,7 +202,6 @@ func (s *sink) Exit(th *engine.Thread) {
 }
 
 func (t *Task) tellExit() {
-	t.ev.Duration = int64(time.Since(t.entered))
 	t.ev.Time = t.at + t.ev.Duration
 	t.ev.Lost = false
 	t.tell(event.CallExit)
@@ -205,6 +209,9 @@ func (t *Task) tellExit() {
 
 // Signal implements engine.Sink.
 func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
 	t.moved()
@@ -220,6 +227,9 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 
 // Stopped implements engine.Sink.
 func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
 	t.moved()
@@ -242,12 +252,16 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	if parent != nil {
 		p := s.task(parent)
 		t.launched, t.ABI = p.launched, p.ABI
+		s.inherit(parent, child)
 	}
 	t.now()
 	if t.TID == t.PID {
 		s.forgetSpace(t.PID)
 	}
 	t.tell(event.Created)
+	if s.regions != nil {
+		s.regions.Created(parent, child)
+	}
 }
 
 // Exec implements engine.Sink.
@@ -265,11 +279,18 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 		}
 	}
 	t.TID, t.PID = th.TID, th.PID()
+	th.Proc.User = nil // its scratch memory is gone
+	if t.handling != nil {
+		t.handling.places = t.handling.places[:0]
+	}
 	t.now()
 	s.forgetSpace(t.PID)
 	s.begun = s.begun || s.main != nil && s.main.Thread == th
 	t.ev.By = former
 	t.tell(event.Exec)
+	if s.regions != nil {
+		s.regions.Execed(th, superseded)
+	}
 }
 
 // Exited implements engine.Sink.
@@ -282,6 +303,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	}
 	if th.InCall() {
 		t.leave()
+	}
+	if s.regions != nil {
+		s.regions.Exited(th)
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -317,6 +341,9 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		t := s.task(th)
 		t.now()
 		t.tell(event.Attached)
+		if s.regions != nil {
+			s.regions.Attached(th)
+		}
 	}
 }
 
@@ -326,6 +353,9 @@ func (s *sink) Detached(th *engine.Thread) {
 	t.now()
 	if h := t.handling; h != nil {
 		h.leave()
+	}
+	if s.regions != nil {
+		s.regions.Detached(th)
 	}
 	s.ended(t, event.Detached)
 }

@@ -55,9 +55,16 @@ func (j *JSON) Encode(e *Event) error {
 		b = append(b, `,"comm":`...)
 		b = appendString(b, e.Comm)
 	}
+	if e.Region != "" {
+		b = append(b, `,"region":`...)
+		b = appendString(b, e.Region)
+		b = appendInt(b, "depth", int64(e.Depth))
+	}
 	switch e.Kind {
 	case CallEntry, CallExit:
 		b = j.call(b, e)
+	case RegionEntry, RegionReturn:
+		b = j.region(b, e)
 	case Signal, GroupStop:
 		b = appendSignalMember(b, e.Signo)
 		if e.Siginfo != nil {
@@ -115,11 +122,16 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		}
 	} else if c.Desc.Ret.Kind != syscalls.KindPad {
 		b = append(b, `,"result":`...)
-		b = appendJSON(b, &c.Result, c.ABI)
+		r := c.Result
+		r.Addr = r.Num // a result that is an address is in the register itself
+		b = appendJSON(b, &r, c.ABI)
 	}
 	if c.Aux.State != decode.Absent && c.Aux.Type != nil {
 		b = append(b, `,"meaning":`...)
 		b = appendJSON(b, &c.Aux, c.ABI)
+	}
+	if e.Injected != nil {
+		b = appendInjected(b, e.Injected)
 	}
 	return appendStack(b, e.Stack)
 }

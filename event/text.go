@@ -114,7 +114,7 @@ func (t *Text) Drop(tid int) {
 var encoders = [numKinds]func(*Text, *Event){
 	CallEntry: (*Text).entry, CallExit: (*Text).exit, Signal: (*Text).signal, GroupStop: (*Text).groupStop,
 	Exited: (*Text).exited, Killed: (*Text).killed, Superseded: (*Text).superseded, Detached: (*Text).detached,
-	Exec: (*Text).exec,
+	Exec: (*Text).exec, RegionEntry: (*Text).regionEntry, RegionReturn: (*Text).regionReturn,
 }
 
 // Encode writes one event.
@@ -523,6 +523,9 @@ func (t *Text) exit(e *Event) {
 	}
 	t.buf = append(t.buf, "= "...)
 	t.result(e)
+	if e.Injected != nil && !e.Lost {
+		t.injected(e.Injected)
+	}
 	if t.opts.Durations && !e.Lost {
 		t.buf = append(t.buf, " <"...)
 		t.buf = strconv.AppendInt(t.buf, e.Duration/1e9, 10)
@@ -564,9 +567,13 @@ func (t *Text) result(e *Event) {
 	case syscalls.KindUint:
 		t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
 	case syscalls.KindInt, syscalls.KindUID, syscalls.KindSignal:
+		if c.Ret < 0 && e.Injected != nil && e.Injected.Result { // no error, but what someone wanted to be returned
+			t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
+			break
+		}
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 	case syscalls.KindFD, syscalls.KindPID:
-		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
+		t.buf = strconv.AppendInt(t.buf, int64(int32(c.Ret)), 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
 		if len(c.Result.Note) > 0 {
 			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)

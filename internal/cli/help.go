@@ -75,9 +75,18 @@ var traceHelp = []helpGroup{
 		{"    --status=SET", "calls that end so: successful, failed, unfinished, unavailable, detached; also -e status=SET"},
 		{"-z, --successful-only", "--status=successful"},
 		{"-Z, --failed-only", "--status=failed; also --failing-only"},
+		{"    --where=CONDITION", "calls for which the condition holds, such as 'args.filename glob \"/etc/*\" and failed': see docs/filter.md; what cannot match does not stop PROG"},
+		{"    --stop-when=CONDITION", "let PROG go, or kill it with --kill-on-exit, after the first call for which the condition holds; the exit status is then 0"},
 		{"-P, --trace-path=PATH", "calls on this file, may be repeated"},
 		{"    --trace-fds=SET", "calls on these descriptors, also -e fd=SET"},
 		{"-q, --quiet[=SET]", "leave out messages: attach, exit, path-resolution, personality, thread-execve; -q: attach and personality, -qq: exit too, -qqq: all; also --silent, --silence, -e quiet=SET"},
+	}},
+	{"Inside functions only", []helpEntry{
+		{"    --in=SYMBOL[,...]", "trace where a thread is inside of these functions, and show their entries and returns; elsewhere the program runs without stops. Names as 'farcall symbols' takes them: main, libssl.so.3:SSL_read, main.(*T).Run, file.c:120, 0xADDR, globs. Threads are traced without -f too"},
+		{"    --in-threads", "threads that are created inside are inside"},
+		{"    --until-return=N", "detach after N returns"},
+		{"    --hw", "use debug registers (up to 3 functions); nothing is written to the program's memory"},
+		{"    --step", "go to the first entry by single steps (slow)"},
 	}},
 	{"How to show it", []helpEntry{
 		{"-o, --output=FILE", "write to FILE, or to a command: '|gzip>log.gz'"},
@@ -108,6 +117,7 @@ var traceHelp = []helpGroup{
 	{"Counting", []helpEntry{
 		{"-c, --summary-only", "count calls, errors and time, and show a table at the end"},
 		{"-C, --summary", "the table after the trace"},
+		{"    --count-where=CONDITION", "count only calls for which the condition holds; alone it means -c"},
 		{"-w, --summary-wall-clock", "count the time that passes, not the processor's"},
 		{"-S, --summary-sort-by=KEY", "a column's name, or nothing (default time)"},
 		{"-U, --summary-columns=LIST", "of time-percent, total-time, min-time, max-time, avg-time, calls, errors, name"},
@@ -119,8 +129,11 @@ var traceHelp = []helpGroup{
 		{"-V, --version", "the version"},
 		{"    --tips[=WHICH]", "accepted, without effect"},
 	}},
+	{"Changing calls", []helpEntry{
+		{"    --inject=SET:WHAT[:...]", "change calls of SET, also -e inject=; WHAT: error=ERRNO, retval=VALUE, signal=SIG, syscall=CALL, delay_enter=TIME, delay_exit=TIME, poke_enter=@argN=HEX, poke_exit=@argN=HEX, when=FIRST[..LAST][+STEP]"},
+		{"    --fault=SET[:...]", "make calls of SET fail, also -e fault=; error=ERRNO (default ENOSYS), when="},
+	}},
 	{"Understood, but not in this version", []helpEntry{
-		{"    --inject=SET:..., --fault=SET", "make calls fail or behave otherwise, also -e inject="},
 		{"    --kvm=vcpu", "why a virtual processor stopped"},
 		{"    --namespace[=new]", "new namespaces"},
 		{"    --secontext[=FORMAT]", "SELinux contexts"},

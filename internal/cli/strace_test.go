@@ -147,7 +147,7 @@ var compareRows = concat(
 		"-e trace=/nosuchcall", "-e trace=/^open(at)?$", "-e trace=/^o.*t$@32", `-e trace=/\.`, "-e trace=?/nosuchcall",
 		`-e trace=/op*en\>`,
 	),
-	// Injection: mistakes are told apart, the rest is refused for now.
+	// Injection: mistakes are told apart, and doubtful values warned of.
 	plain("-e inject=open", "-e inject=foo:error=1", "-e inject=open:error=EFOO", "-e inject=open:when=0:error=1",
 		"-e inject=open:delay_enter=1x", "-e inject=:error=1", "-e inject=", "-e fault=", "-e fault=:", "-e fault=open:foo=1",
 		"-e fault=open:retval=1", "-e fault=foo", "-e inject=open:error=0", "-e inject=open:error=4096",
@@ -160,10 +160,12 @@ var compareRows = concat(
 		"-e inject=open:retval=0b1", "-e inject=open:retval=1_0", "-e inject=open:retval=99999999999999999999",
 		"-e inject=open:when=1", "-e fault=open:when=x", "-e inject=open:", "--kvm=foo", "-e kvm=", "-e kvm=foo", "--secontext", "-e secontext=foo",
 	),
-	differ(notServed, "-e inject=open:error=1", "-e inject=open:error=eperm:when=3..5+2", "-e inject=open:error=ERESTARTSYS",
+	plain("-e inject=open:error=1", "-e inject=open:error=eperm:when=3..5+2", "-e inject=open:error=ERESTARTSYS",
 		"-e inject=open:retval=-1", "-e inject=open:retval=0x10", "-e inject=open:signal=KILL:delay_enter=1.5ms",
 		"-e inject=open:poke_enter=@arg1=00ff,@arg2=00", "-e fault=mq_open", "-e inject=mq_open::error=1",
-		"-e inject=open:retval=-4096", "-e kvm=vcpu", "--kvm=vcpu"),
+		"-e inject=open:retval=-4096", "-e inject=open:retval=0xfffff001", "-e inject=open:retval=0x1fffff001",
+		"-e inject=open:retval=0x100000000"),
+	differ(notServed, "-e kvm=vcpu", "--kvm=vcpu"),
 	differ(laterArgument, "--stack-traces=symbol", "--stack-traces=x", "-e decode-fds=signalfd"),
 	differ(laterOption, "--argv0=x", "--kill-on-exit", "--syscall-limit=3", "--syscall-limit=0", "--always-show-pid", "-N",
 		"--arg-names", "--trace-fds=3", "--trace-fds=x", "-e fd=3", "--namespace"),

@@ -20,6 +20,7 @@ var traceChecks = []func(*traceParser) error{
 	(*traceParser).checkInterrupt,
 	(*traceParser).checkQuiet,
 	(*traceParser).checkServed,
+	(*traceParser).checkRegions,
 }
 
 func (p *traceParser) warn(text string) { p.warnings = append(p.warnings, text) }
@@ -112,6 +113,9 @@ func (p *traceParser) checkFollow() error {
 func (p *traceParser) checkSummary() error {
 	o := p.o
 	const needed = " (-c/--summary-only or -C/--summary)"
+	if o.CountWhere != nil && o.Summary == SummaryOff {
+		o.Summary = SummaryOnly
+	}
 	counts := o.Summary != SummaryOff
 	switch {
 	case o.OutputSeparately && counts:

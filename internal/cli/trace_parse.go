@@ -57,7 +57,7 @@ func parseTrace(called string, asStrace bool, args []string) (traceRequest, erro
 	p := &traceParser{o: defaultTraceOptions()}
 	p.o.Called, p.o.AsStrace = called, asStrace
 
-	g := getopt{table: traceOptions, args: args}
+	g := getopt{table: traceOptions, args: args, strict: asStrace}
 	for {
 		opt, more, err := g.next()
 		if err != nil {
@@ -381,12 +381,20 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		p.o.Seize = i == 1
 		return nil
 	},
-	optCPU:     setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
-	optProfile: (*traceParser).profile,
+	optCPU:         setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
+	optIn:          (*traceParser).regionSymbols,
+	optInThreads:   set(func(p *traceParser) *bool { return &p.o.Regions.Threads }),
+	optHardware:    set(func(p *traceParser) *bool { return &p.o.Regions.Hardware }),
+	optStep:        set(func(p *traceParser) *bool { return &p.o.Regions.Step }),
+	optUntilReturn: (*traceParser).untilReturn,
+	optProfile:     (*traceParser).profile,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil
 	},
+	optWhere:      condition(func(c *TraceConditions) **filter.Expr { return &c.Where }),
+	optCountWhere: condition(func(c *TraceConditions) **filter.Expr { return &c.CountWhere }),
+	optStopWhen:   condition(func(c *TraceConditions) **filter.Expr { return &c.StopWhen }),
 }
 
 func (p *traceParser) summary(mode SummaryMode) error {

@@ -11,9 +11,11 @@ import (
 	"strings"
 
 	"farcall"
+	"farcall/action"
 	"farcall/decode"
 	"farcall/filter"
 	"farcall/internal/doctor"
+	"farcall/internal/inject"
 	"farcall/internal/linux"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
@@ -39,9 +41,6 @@ func traceAs(role daemonRole, opts *TraceOptions, std Streams, messages *Message
 	if err := prepareTrace(opts); err != nil {
 		return 0, err
 	}
-	if len(opts.Injections) > 0 {
-		return 0, notYet("changing calls (-e inject=, -e fault=)")
-	}
 	r := &traceRun{opts: opts, std: std, messages: messages, role: role}
 	if opts.Daemon != DaemonNone && role.adopt == 0 {
 		return 0, r.becomeProgram()
@@ -59,28 +58,37 @@ type traceRun struct {
 	out      *traceOutput
 	watch    *watcher
 	profile  *profiling // nil for none
+	conditions
 
 	launchTold bool
 }
 
 func (r *traceRun) run() (int, error) {
-	out, err := openTraceOutput(r.opts, r.std, r.messages)
-	if err != nil {
-		return 0, err
-	}
-	r.out = out
-	if r.profile, err = openProfile(r.opts); err != nil {
-		return 0, err
-	}
 	options := r.traceOptions()
+	var err error
 	if r.opts.Describe != "" {
 		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
 			return 0, err
 		}
 	}
+	if r.conditions, err = newConditions(r.opts, &options); err != nil {
+		return 0, err
+	}
+	r.narrow(&options)
+	r.refuse(&options)
+	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
+		return 0, err
+	}
+	if r.profile, err = openProfile(r.opts); err != nil {
+		return 0, err
+	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
+	r.debug()
 	r.tracer.Observe(r.watch.observe)
+	if len(r.opts.Injections) > 0 {
+		r.tracer.Use(action.Apply(inject.Rules(r.opts.Injections, inject.Trace{Shown: r.watch.shows, Warn: r.out.say})...))
+	}
 
 	interrupts := r.catchInterrupts()
 	err = r.start()
@@ -103,6 +111,8 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 	var launch *farcall.LaunchError
 	var exit *farcall.ExitError
 	switch {
+	case r.watch.stopped && errors.As(err, &exit): // by --stop-when, which killed it
+		return 0, nil
 	case interrupted != 0:
 		dieOf(interrupted)
 		return 128 + int(interrupted), nil
@@ -119,15 +129,7 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 }
 
 // unnamedCalls are the numbers without a call, which strace shows whatever the set.
-func unnamedCalls() *filter.CallSet {
-	named := new(filter.CallSet)
-	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
-		for nr := range abi.Names() {
-			named.Add(abi, nr)
-		}
-	}
-	return named.Complement()
-}
+func unnamedCalls() *filter.CallSet { return filter.NamedCalls().Complement() }
 
 // launchFailed says, once, why the program could not be executed.
 func (r *traceRun) launchFailed() {
@@ -166,6 +168,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	o := r.opts
 	t := farcall.Options{
 		Follow: o.Follow, Classic: !o.Seize, KillOnExit: o.KillOnExit, KeepProcessors: o.CPU == CPUOff,
+		Regions:   o.Regions,
 		Usage:     o.Summary != SummaryOff && !o.WallClock,
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
@@ -176,13 +179,9 @@ func (r *traceRun) traceOptions() farcall.Options {
 	t.Stacks = r.stackOptions()
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
-	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
-	if !o.Calls.IsAll() && !o.SyscallNumber {
-		t.Calls = o.Calls.Union(unnamedCalls())
-	}
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
-	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 {
+	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 || o.StopWhen != nil && !o.KillOnExit {
 		t.Seccomp = farcall.SeccompOff
 	}
 	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()

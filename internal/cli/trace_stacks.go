@@ -3,6 +3,7 @@ package cli
 import (
 	"farcall"
 	"farcall/event"
+	"farcall/filter"
 	"farcall/symbols/unwind"
 )
 
@@ -66,7 +67,7 @@ func (w *watcher) showsStack(t *farcall.Task, ev *event.Event) bool {
 	case event.CallEntry: // it will be gone at the exit
 		return farcall.Unwinds(ev.Call.Desc)
 	case event.CallExit:
-		return s != nil && !s.skip && w.opts.Status.Has(statusOf(ev))
+		return s != nil && s.where != filter.False && w.opts.Status.Has(statusOf(ev))
 	}
 	return w.opts.Stacks != StackOff && w.opts.Signals.Has(ev.Signo)
 }

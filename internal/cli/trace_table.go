@@ -84,6 +84,14 @@ const (
 	optCPU
 	optDescribe
 	optProfile
+	optWhere
+	optCountWhere
+	optStopWhen
+	optIn
+	optInThreads
+	optHardware
+	optStep
+	optUntilReturn
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -175,4 +183,12 @@ var traceOptions = []option{
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
 	{id: optProfile, long: "profile", arg: requiredArg, later: true},
+	{id: optWhere, long: "where", arg: requiredArg, later: true},
+	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
+	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
+	{id: optIn, long: "in", arg: requiredArg, later: true, concealed: true},
+	{id: optInThreads, long: "in-threads", later: true},
+	{id: optHardware, long: "hw", later: true},
+	{id: optStep, long: "step", later: true},
+	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
 }

@@ -10,22 +10,35 @@ func (t *Thread) visible() bool { return !t.hidden && (t.launch == nil || t.laun
 
 // wanted tells whether the sink is to see the thread's call.
 func (e *Engine) wanted(t *Thread) bool {
-	return !t.hidden && (e.opts.Wanted == nil || e.opts.Wanted(t.Call.ABI, t.Call.Number))
+	return !t.hidden && !t.native && (e.opts.Wanted == nil || e.opts.Wanted(t.Call.ABI, t.Call.Number))
 }
 
 // syscallStop handles an entry or exit. Which of the two it is, the kernel says; counting goes wrong.
 func (e *Engine) syscallStop(t *Thread) {
-	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
+	if e.getInfo(t) != nil {
 		return // ESRCH: killed
+	}
+	if t.exec != nil {
+		e.executing(t)
+		e.resume(t, 0)
+		return
 	}
 	switch e.info.Op {
 	case ptrace.OpEntry:
+		if t.reenters {
+			t.reenters = false
+			break
+		}
 		e.entry(t)
+		t.emulating = t.sysemu
 		if t.launch != nil && !e.launchEntry(t) {
 			break
 		}
 		e.show(t)
 	case ptrace.OpExit:
+		if t.reenters {
+			break // of the call that was not executed
+		}
 		e.exit(t)
 	}
 	e.resume(t, 0)
@@ -33,7 +46,7 @@ func (e *Engine) syscallStop(t *Thread) {
 
 // seccompStop handles a stop of Options.Filter, or of one the program made itself.
 func (e *Engine) seccompStop(t *Thread) {
-	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
+	if e.getInfo(t) != nil {
 		return
 	}
 	if e.info.Op == ptrace.OpSeccomp {
@@ -52,7 +65,7 @@ func (e *Engine) seccompStop(t *Thread) {
 // tracer that cares: the call is not executed and gives ENOSYS (seccomp(2)).
 func (e *Engine) foreignTrace(t *Thread) {
 	if !t.force {
-		_ = t.Answer(-int64(unix.ENOSYS))
+		_ = t.Answer(-int64(unix.ENOSYS), true)
 	}
 }
 
@@ -63,6 +76,7 @@ func (e *Engine) entry(t *Thread) {
 	c.ABI, c.Number, c.Args = abi, e.info.Number(), *e.info.Args()
 	c.IP, c.SP = e.info.IP, e.info.SP
 	c.Entered, c.Ret, c.IsError, c.Resumes = true, 0, false, nil
+	t.altered = false
 	t.inCall, t.passing, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false, false
 	n := &numbers[abi]
 	switch c.Number {
@@ -104,8 +118,11 @@ func (e *Engine) exit(t *Thread) {
 		*c = Call{ABI: abi, Number: -1}
 	}
 	c.IP, c.SP = e.info.IP, e.info.SP
+	if t.altered {
+		e.restoreArgs(t)
+	}
 	if t.force {
-		_ = t.SetResult(t.forced)
+		_ = t.SetResult(t.forced, !t.forcedOK)
 	} else {
 		c.Ret, c.IsError = e.info.Result(), e.info.IsError()
 		if c.IsError && c.Ret == -int64(ERESTARTRestartblock) {
@@ -181,6 +198,14 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 	if err != nil {
 		return
 	}
+	if sig == unix.SIGTRAP && e.opts.Breakpoints != nil && e.trap(t) {
+		return
+	}
+	if t.step != nil && e.signalInStep(t, sig) {
+		e.resume(t, 0)
+		return
+	}
+	sig = unix.Signal(e.siginfo.Signo) // it may be one that a step has kept back
 	if sig == unix.SIGSTOP && t.expectStop && e.ownStop() {
 		t.expectStop = false
 		e.resume(t, 0)
@@ -192,6 +217,9 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 		return
 	}
 	t.sig = sig
+	if len(t.signals) > 0 {
+		e.disguise(t)
+	}
 	if t.visible() {
 		e.sink.Signal(t, &e.siginfo)
 	}
@@ -224,6 +252,7 @@ func (e *Engine) firstStop(t *Thread, ws ptrace.WaitStatus) {
 		t.setOptions = false
 		_ = ptrace.SetOptions(t.TID, e.opts.ptraceOptions())
 	}
+	t.reconcile()
 	if t.coming {
 		if !t.expectStop && ws.Event() == ptrace.EventStop {
 			e.learnInterrupted(t)
@@ -286,6 +315,7 @@ func (e *Engine) execed(t *Thread) {
 	if t.mem != nil {
 		t.mem.Reset(t.TID)
 	}
+	t.Proc.space, t.step, t.again, t.debug, t.watch = nil, nil, 0, debugSet{}, 0 // the kernel clears debug registers too
 	first := t.launch != nil && t.launch.phase == phaseExec
 	if t.launch != nil && !first {
 		e.resume(t, 0) // the launcher's own image
@@ -297,6 +327,8 @@ func (e *Engine) execed(t *Thread) {
 	}
 	if !t.hidden {
 		e.sink.Exec(t, former, superseded)
+	} else if e.opts.Breakpoints != nil {
+		t.detaching = true // it no longer shares memory with breakpoints
 	}
 	e.resume(t, 0)
 }
@@ -353,6 +385,7 @@ func (e *Engine) created(t *Thread, ev ptrace.Event) {
 		pid = t.Proc.PID
 	}
 	child = e.addThread(tid, pid)
+	e.spaceOf(t, child, eventHow[ev])
 	e.inherit(t, child)
 	if !child.hidden {
 		e.sink.Created(t, child, eventHow[ev])
@@ -365,6 +398,10 @@ func (e *Engine) inherit(t, child *Thread) {
 		child.filtered, child.full, child.hidden, child.pinnable = t.filtered, t.full, t.hidden, t.pinnable
 	} else {
 		child.filtered, child.full = e.opts.filtering(), true // it may have the filter: right either way
+	}
+	if e.opts.Breakpoints != nil && !e.opts.Follow {
+		e.inheritBreakpoints(t, child)
+		return
 	}
 	child.hidden = child.hidden || !e.opts.Follow
 }
@@ -390,7 +427,7 @@ func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 	if !ws.Stopped() {
 		return nil
 	}
-	if !e.opts.Follow && !e.opts.filtering() {
+	if !e.opts.Follow && !e.opts.filtering() && e.opts.Breakpoints == nil {
 		_ = ptrace.Detach(tid, 0)
 		return nil
 	}
@@ -403,6 +440,7 @@ func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 	if parent != nil {
 		t.early, t.maker = true, parent.Proc.PID
 	}
+	e.spaceOf(parent, t, HowUnknown)
 	e.inherit(parent, t)
 	if !t.hidden {
 		e.sink.Created(parent, t, HowUnknown)

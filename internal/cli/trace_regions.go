@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"farcall/symbols"
+)
+
+// splitSymbols takes the argument of --in apart at its commas, except for those between brackets, as C++ and Go have them in names.
+func splitSymbols(arg string) []string {
+	var out []string
+	depth, start := 0, 0
+	for i, c := range arg {
+		switch c {
+		case '(', '[', '{', '<':
+			depth++
+		case ')', ']', '}', '>':
+			depth--
+		case ',':
+			if depth <= 0 {
+				out = append(out, arg[start:i])
+				start = i + 1
+			}
+		}
+	}
+	return append(out, arg[start:])
+}
+
+func (p *traceParser) regionSymbols(opt parsedOption) error {
+	for _, s := range splitSymbols(opt.arg) {
+		s = strings.TrimSpace(s)
+		if _, err := symbols.ParsePattern(s); err != nil {
+			return badArgument(opt, "functions, separated by commas; 'farcall symbols PROGRAM' lists them")
+		}
+		if !slices.Contains(p.o.Regions.In, s) {
+			p.o.Regions.In = append(p.o.Regions.In, s)
+		}
+	}
+	return nil
+}
+
+func (p *traceParser) untilReturn(opt parsedOption) error {
+	n, ok := parseUint(opt.arg, maxInt)
+	if !ok || n == 0 {
+		return badArgument(opt, "a number of returns, from 1 on")
+	}
+	p.o.Regions.Returns = n
+	return nil
+}
+
+// checkRegions refuses what has a meaning only with --in.
+func (p *traceParser) checkRegions() error {
+	r := &p.o.Regions
+	if len(r.In) > 0 {
+		if r.Hardware && r.Step {
+			return misuse("--hw and --step exclude each other")
+		}
+		return nil
+	}
+	for _, x := range []struct {
+		given bool
+		name  string
+	}{{r.Threads, "--in-threads"}, {r.Hardware, "--hw"}, {r.Step, "--step"}, {r.Returns > 0, "--until-return"}} {
+		if x.given {
+			return misuse("%s must be given with --in", x.name)
+		}
+	}
+	return nil
+}
