@@ -25,6 +25,7 @@ var layers = []string{
 	"internal/cnumber",
 	"farcalltest",
 	"middleware",
+	"rule",
 	"action",
 	".", // the public package: Tracer, Call, Handler
 	"internal/region",

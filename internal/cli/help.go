@@ -127,6 +127,10 @@ var traceHelp = []helpGroup{
 		{"    --tips[=WHICH]", "accepted, without effect"},
 	}},
 	{"Changing calls", []helpEntry{
+		{"    --rule='CALLS [if CONDITION] then ACTION'", "what to do to calls: fail ERRNO, return N, skip, set ARG VALUE, set ARG.FIELD VALUE, result N, replace CALL(ARGS), short N, delay TIME [after], signal NAME [after], stop, kill, log; several with commas; may be repeated: docs/interception.md"},
+		{"    --rules=FILE", "rules from a file, one a line, # for comments"},
+		{"    --explain", "say how each rule is served and which others are for the same calls; without PROG do nothing else"},
+		{"    --dry-run", "do nothing, but say in --format=json what would have been done"},
 		{"    --inject=SET:WHAT[:...]", "change calls of SET, also -e inject=; WHAT: error=ERRNO, retval=VALUE, signal=SIG, syscall=CALL, delay_enter=TIME, delay_exit=TIME, poke_enter=@argN=HEX, poke_exit=@argN=HEX, when=FIRST[..LAST][+STEP]"},
 		{"    --fault=SET[:...]", "make calls of SET fail, also -e fault=; error=ERRNO (default ENOSYS), when="},
 	}},

@@ -406,6 +406,10 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		p.o.Describe = opt.arg
 		return nil
 	},
+	optRule:       ruleOption(false),
+	optRules:      ruleOption(true),
+	optDryRun:     set(func(p *traceParser) *bool { return &p.o.DryRun }),
+	optExplain:    set(func(p *traceParser) *bool { return &p.o.Explain }),
 	optWhere:      condition(func(c *TraceConditions) **filter.Expr { return &c.Where }),
 	optCountWhere: condition(func(c *TraceConditions) **filter.Expr { return &c.CountWhere }),
 	optStopWhen:   condition(func(c *TraceConditions) **filter.Expr { return &c.StopWhen }),

@@ -11,12 +11,11 @@ import (
 	"strings"
 
 	"farcall"
-	"farcall/action"
 	"farcall/decode"
 	"farcall/filter"
 	"farcall/internal/doctor"
-	"farcall/internal/inject"
 	"farcall/internal/linux"
+	"farcall/rule"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
 
@@ -57,6 +56,7 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+	rules    []*rule.Rule
 	conditions
 
 	launchTold bool
@@ -73,8 +73,18 @@ func (r *traceRun) run() (int, error) {
 	if r.conditions, err = newConditions(r.opts, &options); err != nil {
 		return 0, err
 	}
+	if err := r.readRules(&options); err != nil {
+		return 0, err
+	}
+	r.addRules(&options)
+	if r.opts.Explain {
+		if err := r.explain(r.std.Err); err != nil || len(r.opts.Command) == 0 {
+			return 0, err
+		}
+	}
 	r.narrow(&options)
 	r.refuse(&options)
+	r.kernelRules(&options)
 	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
 		return 0, err
 	}
@@ -82,8 +92,8 @@ func (r *traceRun) run() (int, error) {
 	r.watch = newWatcher(r)
 	r.debug()
 	r.tracer.Observe(r.watch.observe)
-	if len(r.opts.Injections) > 0 {
-		r.tracer.Use(action.Apply(inject.Rules(r.opts.Injections, inject.Trace{Shown: r.watch.shows, Warn: r.out.say})...))
+	if err := r.useRules(); err != nil {
+		return 0, err
 	}
 
 	interrupts := r.catchInterrupts()

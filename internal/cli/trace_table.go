@@ -83,6 +83,10 @@ const (
 	optSeize
 	optCPU
 	optDescribe
+	optRule
+	optRules
+	optDryRun
+	optExplain
 	optWhere
 	optCountWhere
 	optStopWhen
@@ -181,6 +185,10 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
+	{id: optRule, long: "rule", arg: requiredArg, later: true},
+	{id: optRules, long: "rules", arg: requiredArg, later: true},
+	{id: optDryRun, long: "dry-run", later: true},
+	{id: optExplain, long: "explain", later: true},
 	{id: optWhere, long: "where", arg: requiredArg, later: true},
 	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
 	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
