@@ -477,3 +477,21 @@ func TestRegionErrors(t *testing.T) {
 		}
 	}
 }
+
+// Functions that begin with instructions of every kind do what they did, and are entered as often as they are called.
+func TestRegionFirstInstructions(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the fixture is x86 code")
+	}
+	for _, flags := range [][]string{{"-mno-red-zone"}, {"-mno-red-zone", "-static", "-no-pie"}} {
+		const kinds, threads, rounds = 27, 6, 20
+		l, err := inRegions(t, farcall.Options{Regions: farcall.Regions{In: []string{"first_*"}}},
+			regionFixture(t, "first.c", flags...), fmt.Sprint(threads), fmt.Sprint(rounds))
+		if err != nil {
+			t.Error(err)
+		}
+		if want := kinds * threads * rounds; l.enters != want || l.ends["return"] != want {
+			t.Errorf("%v: %d entries of %d, ends %v", flags, l.enters, want, l.ends)
+		}
+	}
+}
