@@ -495,3 +495,17 @@ func TestRegionFirstInstructions(t *testing.T) {
 		}
 	}
 }
+
+// Goroutines that panic, end or hand over inside of a region.
+func TestRegionGoroutinesLeave(t *testing.T) {
+	for _, follow := range []bool{false, true} {
+		l, err := inRegions(t, farcall.Options{Follow: follow, Regions: farcall.Regions{In: []string{"main.work"}}}, regionFixture(t, "golate"))
+		if err != nil {
+			t.Error(err)
+		}
+		// Four of each kind, of which two kinds do not return, and two at the end, of which one does not.
+		if l.enters != 22 || l.ends["return"] != 13 || l.ends["unwound"] != 8 || l.calls["getuid"] != 0 || l.calls["getppid"] != 22+13 {
+			t.Errorf("follow %v: %d entries, ends %v, calls %v", follow, l.enters, l.ends, l.calls)
+		}
+	}
+}

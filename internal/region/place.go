@@ -16,6 +16,7 @@ import (
 
 // sites are the places of interest in an address space.
 type sites struct {
+	pid     int // of the process that has the memory for itself; vfork children use it too
 	entries map[uint64]*Region
 	from    map[uint64]key // the object that an entry is in
 	returns map[uint64]int // how many frames return there
@@ -37,7 +38,7 @@ type key struct {
 func (tr *Tracker) sites(t *engine.Thread) *sites {
 	s := tr.spaces[t.Space()]
 	if s == nil {
-		s = &sites{entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
+		s = &sites{pid: t.PID(), entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
 		tr.spaces[t.Space()] = s
 	}
 	return s
