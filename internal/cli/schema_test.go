@@ -117,7 +117,7 @@ func TestJSONKeepsItsSchema(t *testing.T) {
 	for _, program := range []string{"hello", "calls", "dumps", "signals", "segv", "threads", "blocked-exit", "child-killed 9", "exec-thread", "exec-leader",
 		"vfork", "stopped 19", "interrupted", "modes", "paths", "die 15", "$ls -l / | sort; (exit 3); sleep 0"} {
 		row := conformanceRow{program: program}
-		for _, options := range []string{"-f", "-f -v -y -s 4096", "-f -e raw=all -s 0", "-f -b execve"} {
+		for _, options := range []string{"-f", "-f -v -y -s 4096", "-f -e raw=all -s 0", "-f -b execve", "-f --in main"} {
 			row.options = options + " --format=json -o out"
 			var pid int
 			out := runTracer(t, tr.farcall, row.argv(tr.fixture), &pid)["file out"]
@@ -138,7 +138,7 @@ func TestJSONKeepsItsSchema(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"syscall", "signal", "stop", "exit", "killed", "superseded", "detach"} {
+	for _, kind := range []string{"syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "enter", "return"} {
 		if seen[kind] == 0 {
 			t.Errorf("no event of type %s", kind)
 		}
