@@ -509,3 +509,41 @@ func TestRegionGoroutinesLeave(t *testing.T) {
 		}
 	}
 }
+
+// Of a program that makes over 60 calls elsewhere, exactly the 5 of main are seen; refusing mmap in main hurts neither start nor end.
+func TestRegionFiveCalls(t *testing.T) {
+	five := regionFixture(t, "five.c")
+	all, inside := 0, 0
+	var tr *farcall.Tracer
+	for _, o := range []struct {
+		in    []string
+		count *int
+	}{{nil, &all}, {[]string{"main"}, &inside}} {
+		tr = farcall.New(farcall.Options{Regions: farcall.Regions{In: o.in}})
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.CallEntry {
+				*o.count++
+			}
+		})
+		if err := tr.Run(context.Background(), exec.Command(five)); err != nil {
+			t.Error(err)
+		}
+	}
+	if all < 65 || inside != 5 {
+		t.Errorf("%d calls in all, %d in main", all, inside)
+	}
+
+	tr = farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"main"}}})
+	tr.Use(func(next farcall.Handler) farcall.Handler {
+		return func(ctx context.Context, call *farcall.Call) error {
+			if call.Name() == "mmap" {
+				return call.Fail(unix.EPERM)
+			}
+			return next(ctx, call)
+		}
+	})
+	err := tr.Run(context.Background(), exec.Command(five))
+	if e, ok := err.(*farcall.ExitError); !ok || e.Code != int(unix.EPERM) {
+		t.Errorf("the program ended with %v, not with the number of EPERM", err)
+	}
+}
