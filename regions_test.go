@@ -547,3 +547,23 @@ func TestRegionFiveCalls(t *testing.T) {
 		t.Errorf("the program ended with %v, not with the number of EPERM", err)
 	}
 }
+
+// Threads that fork inside and outside while others come to breakpoints.
+func TestRegionForks(t *testing.T) {
+	const threads, rounds = 4, 40
+	for _, follow := range []bool{false, true} {
+		l, err := inRegions(t, farcall.Options{Follow: follow, Regions: farcall.Regions{In: []string{"inner"}}},
+			regionFixture(t, "forks.c"), fmt.Sprint(threads), fmt.Sprint(rounds))
+		if err != nil {
+			t.Error(err)
+		}
+		const n = threads * rounds
+		enters, returns, calls := n, n, n
+		if follow { // a return of the child that was made inside, and a stay of the other one
+			enters, returns, calls = 2*n, 3*n, 3*n
+		}
+		if l.enters != enters || l.ends["return"] != returns || l.calls["getppid"] != calls || l.calls["getuid"] != 0 {
+			t.Errorf("follow %v: %d entries, ends %v, calls %v", follow, l.enters, l.ends, l.calls)
+		}
+	}
+}
