@@ -106,7 +106,7 @@ func (r *traceRun) run() (int, error) {
 	if cerr := r.out.close(); cerr != nil && err == nil {
 		err = cerr
 	}
-	return r.status(err, interrupted)
+	return r.status(r.regionError(err), interrupted)
 }
 
 // status turns the end of the trace into farcall's own.
