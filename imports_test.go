@@ -30,6 +30,8 @@ var layers = []string{
 	".", // the public package: Tracer, Call, Handler
 	"internal/region",
 	"internal/engine",
+	"internal/stack",
+	"internal/profile",
 	"internal/seccomp",
 	"internal/stub",
 	"internal/ptrace",

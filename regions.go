@@ -60,6 +60,7 @@ func (s regionSink) LeaveRegion(th *engine.Thread, f *region.Frame, end region.E
 }
 
 func (t *Task) tellRegion(k event.Kind, f *region.Frame) {
+	t.moved()
 	t.frame = f
 	t.tell(k)
 	t.frame = nil

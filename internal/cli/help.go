@@ -109,6 +109,8 @@ var traceHelp = []helpGroup{
 		{"-i, --instruction-pointer", "the address the call came from"},
 		{"-n, --syscall-number", "the number of the call"},
 		{"-N, --arg-names", "the names of the arguments"},
+		{"-k, --stack-traces[=HOW]", "also --stack-trace: the call stack, by symbol or by source (-kk)"},
+		{"    --stack-trace-frame-limit=N", "frames shown of each (default 256)"},
 		{"    --always-show-pid", "the process number on every line"},
 		{"    --describe=FILE", "further descriptions of calls"},
 	}},
@@ -122,6 +124,7 @@ var traceHelp = []helpGroup{
 		{"-O, --summary-syscall-overhead=T", "subtract T from each call: a number and s, ms, us or ns"},
 	}},
 	{"Else", []helpEntry{
+		{"    --profile=FILE", "write calls, time and bytes by call stack, for go tool pprof"},
 		{"-h, --help", "this text"},
 		{"-V, --version", "the version"},
 		{"    --tips[=WHICH]", "accepted, without effect"},
@@ -135,7 +138,6 @@ var traceHelp = []helpGroup{
 		{"    --fault=SET[:...]", "make calls of SET fail, also -e fault=; error=ERRNO (default ENOSYS), when="},
 	}},
 	{"Understood, but not in this version", []helpEntry{
-		{"-k, --stack-traces[=HOW]", "where the call came from; also --stack-trace, --stack-trace-frame-limit=N"},
 		{"    --kvm=vcpu", "why a virtual processor stopped"},
 		{"    --namespace[=new]", "new namespaces"},
 		{"    --secontext[=FORMAT]", "SELinux contexts"},

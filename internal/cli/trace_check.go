@@ -136,7 +136,7 @@ func (p *traceParser) checkSummary() error {
 		option string
 	}{
 		{o.InstructionPtr, "-i/--instruction-pointer"},
-		{p.stacks, "-k/--stack-traces"},
+		{o.Stacks != StackOff, "-k/--stack-traces"},
 		{o.SyscallNumber, "-n/--syscall-number"},
 		{o.Relative, "-r/--relative-timestamps"},
 		{o.Timestamps != TimeNone, "-t/--absolute-timestamps"},

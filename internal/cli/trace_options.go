@@ -24,6 +24,7 @@ type TraceOptions struct {
 	TraceRules
 	TraceFormat
 	TraceSummary
+	TraceStacks
 
 	// Regions limit the trace to functions (--in and its like).
 	Regions farcall.Regions

@@ -58,6 +58,7 @@ type traceRun struct {
 	watch    *watcher
 	rules    []*rule.Rule
 	conditions
+	profile *profiling // nil for none
 
 	launchTold bool
 }
@@ -88,6 +89,9 @@ func (r *traceRun) run() (int, error) {
 	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
 		return 0, err
 	}
+	if r.profile, err = openProfile(r.opts); err != nil {
+		return 0, err
+	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
 	r.debug()
@@ -105,6 +109,9 @@ func (r *traceRun) run() (int, error) {
 	r.watch.finish()
 	if cerr := r.out.close(); cerr != nil && err == nil {
 		err = cerr
+	}
+	if cerr := r.profile.close(); cerr != nil {
+		r.messages.Error(cerr)
 	}
 	return r.status(r.regionError(err), interrupted)
 }
@@ -179,6 +186,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}
+	t.Stacks = r.stackOptions()
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use

@@ -95,6 +95,7 @@ const (
 	optHardware
 	optStep
 	optUntilReturn
+	optProfile
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -197,4 +198,5 @@ var traceOptions = []option{
 	{id: optHardware, long: "hw", later: true},
 	{id: optStep, long: "step", later: true},
 	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
+	{id: optProfile, long: "profile", arg: requiredArg, later: true},
 }

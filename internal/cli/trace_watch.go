@@ -148,6 +148,9 @@ func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 		return // of a thread that is still to be stopped for its detach
 	}
 	w.run.out.dumper.task = t
+	if w.opts.Stacks == StackOff {
+		ev.Stack = nil // it was taken for the profile
+	}
 	w.run.out.encode(ev, w.run.tracer.Tasks())
 }
 
@@ -206,6 +209,7 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 		w.run.out.drop(t.TID)
 		return
 	}
+	w.run.profile.add(ev)
 	w.print(t, ev)
 	if w.opts.SyscallLimit > 0 && !ev.Lost {
 		if w.shown++; w.shown == w.opts.SyscallLimit {

@@ -64,11 +64,7 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 		if x.expr == nil {
 			continue
 		}
-		err := x.expr.Refuse(filter.NeedStack, "is not in this version of farcall")
-		if err == nil {
-			*x.into, err = x.expr.Compile(x.table)
-		}
-		if err != nil {
+		if *x.into, err = x.expr.Compile(x.table); err != nil {
 			return c, conditionError(x.option, err)
 		}
 	}
