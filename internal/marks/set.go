@@ -83,17 +83,16 @@ func (s *Set) Wait() error {
 }
 
 // patience is how long a thread that has posted "attach" may take until it waits.
-const patience = 5 * time.Second
+var patience = 5 * time.Second
 
 // Caller finds the thread that waits at a step, and the address of its record. hint is a thread to look at first, 0 for none.
-// fresh, if not nil, tells whether a record has not been answered yet: a thread that the kernel is about to wake looks as if it
-// waited still.
+// fresh tells whether a record has not been answered yet.
 //
 // Errors: ErrNobody, ErrRemoved.
 func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid int, record uint64, err error) {
 	deadline := time.Now().Add(patience)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		if record, ok := s.waits(step, hint); ok && (fresh == nil || fresh(record)) {
+		if record, ok := s.calls(step, hint, fresh); ok {
 			return hint, record, nil
 		}
 		tasks, err := os.ReadDir(taskDir(s.PID))
@@ -102,7 +101,7 @@ func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid i
 		}
 		for _, t := range tasks {
 			tid, _ := strconv.Atoi(t.Name())
-			if record, ok := s.waits(step, tid); ok && (fresh == nil || fresh(record)) {
+			if record, ok := s.calls(step, tid, fresh); ok {
 				return tid, record, nil
 			}
 		}
@@ -114,6 +113,18 @@ func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid i
 		}
 		time.Sleep(pause) // it is between its two calls
 	}
+}
+
+// calls tells whether a thread waits at a step for an answer. One that was answered, and that the kernel is about to wake, looks as if it
+// waited; its record has a reply. Until the record has been looked at, it may have gone on, and begun another region with it. But
+// then it does not come to the step again: the guard is with whoever has posted "attach" until that one is answered.
+func (s *Set) calls(step Step, tid int, fresh func(record uint64) bool) (record uint64, ok bool) {
+	record, ok = s.waits(step, tid)
+	if !ok || !fresh(record) {
+		return 0, false
+	}
+	again, ok := s.waits(step, tid)
+	return record, ok && again == record
 }
 
 func taskDir(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task" }

@@ -205,6 +205,37 @@ func TestProgramKilled(t *testing.T) {
 	}
 }
 
+// TestNobodyWaits posts "attach" and waits for nothing.
+func TestNobodyWaits(t *testing.T) {
+	defer func(d time.Duration) { patience = d }(patience)
+	patience = 10 * time.Millisecond
+	fresh := func(uint64) bool { return true }
+	s, err := Create(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Remove()
+	if err := semop(s.ID, operation{semAttach, 1, 0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if tid, _, err := s.Caller(StepEnter, os.Getpid(), fresh); err != ErrNobody {
+		t.Errorf("caller is %d, %v", tid, err)
+	}
+	if err := s.Release(); err != unix.EAGAIN {
+		t.Errorf("Release without \"target-exit\": %v", err)
+	}
+	s.Remove()
+	if _, _, err := s.Caller(StepEnter, 0, fresh); err != ErrRemoved {
+		t.Errorf("caller of a removed set: %v", err)
+	}
+	if err := s.Wait(); err != ErrRemoved {
+		t.Errorf("Wait for a removed set: %v", err)
+	}
+}
+
 // TestForeignSets has sets under the key that are not a tracer's.
 func TestForeignSets(t *testing.T) {
 	p := start(t, fixture(t, "wild.c", "gcc"), "first")
