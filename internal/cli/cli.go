@@ -96,6 +96,7 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		newRunCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
+		newHeaderCommand(std),
 		newVersionCommand(std),
 	)
 	return root

@@ -388,6 +388,7 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 	optStep:        set(func(p *traceParser) *bool { return &p.o.Regions.Step }),
 	optUntilReturn: (*traceParser).untilReturn,
 	optProfile:     (*traceParser).profile,
+	optMarks:       (*traceParser).marks,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil

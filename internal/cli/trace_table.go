@@ -96,6 +96,7 @@ const (
 	optStep
 	optUntilReturn
 	optProfile
+	optMarks
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -197,6 +198,7 @@ var traceOptions = []option{
 	{id: optInThreads, long: "in-threads", later: true},
 	{id: optHardware, long: "hw", later: true},
 	{id: optStep, long: "step", later: true},
+	{id: optMarks, long: "marks", arg: optionalArg, later: true},
 	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
 	{id: optProfile, long: "profile", arg: requiredArg, later: true},
 }
