@@ -25,6 +25,7 @@ var layers = []string{
 	"internal/cnumber",
 	"farcalltest",
 	"middleware",
+	"rule",
 	"action",
 	".", // the public package: Tracer, Call, Handler
 	"internal/region",
@@ -33,6 +34,7 @@ var layers = []string{
 	"internal/profile",
 	"internal/seccomp",
 	"internal/stub",
+	"internal/marks",
 	"internal/ptrace",
 	"internal/linux",
 	"internal/wrap",
@@ -42,6 +44,8 @@ var layers = []string{
 	"filter",
 	"decode",
 	"syscalls",
+	"include", // the header for programs in C
+	"mark",    // for programs in Go; it imports nothing of ours
 }
 
 // pure packages touch no process and build on any operating system.

@@ -262,6 +262,9 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	if s.regions != nil {
 		s.regions.Created(parent, child)
 	}
+	if s.marks != nil {
+		s.marks.Begin(child)
+	}
 }
 
 // Exec implements engine.Sink.
@@ -291,6 +294,9 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 	if s.regions != nil {
 		s.regions.Execed(th, superseded)
 	}
+	if s.marks != nil {
+		s.marks.Execed(th)
+	}
 }
 
 // Exited implements engine.Sink.
@@ -306,6 +312,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	}
 	if s.regions != nil {
 		s.regions.Exited(th)
+	}
+	if s.marks != nil {
+		s.marks.Gone(th, false)
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -344,6 +353,9 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		if s.regions != nil {
 			s.regions.Attached(th)
 		}
+		if s.marks != nil {
+			s.marks.Begin(th)
+		}
 	}
 }
 
@@ -356,6 +368,9 @@ func (s *sink) Detached(th *engine.Thread) {
 	}
 	if s.regions != nil {
 		s.regions.Detached(th)
+	}
+	if s.marks != nil {
+		s.marks.Gone(th, true)
 	}
 	s.ended(t, event.Detached)
 }

@@ -1,8 +1,6 @@
 package farcall
 
 import (
-	"strings"
-
 	"farcall/event"
 	"farcall/internal/stack"
 	"farcall/symbols/unwind"
@@ -67,43 +65,6 @@ func (t *Task) Stack() []event.StackFrame {
 	}
 	t.stack.frames = s.walker.Append(t.stack.frames, t.space(), m, &s.regs)
 	return t.stack.frames
-}
-
-// functions yields the names of the functions that the task is in, innermost first: as they are shown, and without
-// parameters. It is an iter.Seq.
-func (t *Task) functions(yield func(string) bool) {
-	for _, f := range t.Stack() {
-		if f.Symbol == "" {
-			continue
-		}
-		if !yield(f.Symbol) {
-			return
-		}
-		if i := parameters(f.Symbol); i > 0 && !yield(f.Symbol[:i]) {
-			return
-		}
-	}
-}
-
-// parameters is where the parameters begin in a C++ function's name, 0 where there are none. In Go's (*T).Method
-// and C++'s (anonymous namespace)::f something follows the parentheses.
-func parameters(name string) int {
-	end := len(strings.TrimSuffix(name, " const"))
-	if end == 0 || name[end-1] != ')' {
-		return 0
-	}
-	depth := 0
-	for i := end - 1; i > 0; i-- {
-		switch name[i] {
-		case ')':
-			depth++
-		case '(':
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return 0
 }
 
 // space is what the task's process has mapped.

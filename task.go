@@ -37,8 +37,8 @@ type Task struct {
 	unknown  map[uint64]*syscalls.Call
 	env      filter.Env // see Env
 	ev       event.Event
-	stack    taken
 	frame    *region.Frame // that an event is about
+	stack    taken
 }
 
 // SystemTime is the processor time that the kernel has spent for the task, as of its last stop. It

@@ -68,3 +68,9 @@ func (p *pclntab) at(addr uint64) (start, info uint64, ok bool) {
 	start, end, info, ok := p.function(i)
 	return start, info, ok && addr < end
 }
+
+// IsGo reports whether the file has Go's function table.
+func (f *File) IsGo() bool {
+	f.loadSymbols()
+	return f.pcln != nil
+}

@@ -353,9 +353,3 @@ func (p *pclntab) find(file string, line int) []lineMatch {
 	}
 	return out
 }
-
-// IsGo reports whether the file has Go's function table: it is a program, or a plugin, that Go's linker made.
-func (f *File) IsGo() bool {
-	f.loadSymbols()
-	return f.pcln != nil
-}

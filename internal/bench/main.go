@@ -88,6 +88,9 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if i := slices.IndexFunc(tracers, func(t tracer) bool { return t.key == "farcall" }); i >= 0 && tracers[i].missing() == "" {
+		if err := b.regions(ctx, os.Stdout, o.farcall, o); err != nil {
+			return err
+		}
 		return b.memory(ctx, os.Stdout, &tracers[i], o)
 	}
 	return nil

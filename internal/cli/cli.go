@@ -93,8 +93,10 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newTraceCommand(called, std),
+		newRunCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
+		newHeaderCommand(std),
 		newVersionCommand(std),
 	)
 	return root

@@ -81,8 +81,9 @@ var traceHelp = []helpGroup{
 		{"    --trace-fds=SET", "calls on these descriptors, also -e fd=SET"},
 		{"-q, --quiet[=SET]", "leave out messages: attach, exit, path-resolution, personality, thread-execve; -q: attach and personality, -qq: exit too, -qqq: all; also --silent, --silence, -e quiet=SET"},
 	}},
-	{"Inside functions only", []helpEntry{
+	{"Inside functions and marks only", []helpEntry{
 		{"    --in=SYMBOL[,...]", "trace where a thread is inside of these functions, and show their entries and returns; elsewhere the program runs without stops. Names as 'farcall symbols' takes them: main, libssl.so.3:SSL_read, main.(*T).Run, file.c:120, 0xADDR, globs. Threads are traced without -f too"},
+		{"    --marks[=NAME,...]", "trace between the marks that the program has set with farcall.h ('farcall header') or the Go package farcall/mark: all, or those with these names or globs; can be combined with --in"},
 		{"    --in-threads", "threads that are created inside are inside"},
 		{"    --until-return=N", "detach after N returns"},
 		{"    --hw", "use debug registers (up to 3 functions); nothing is written to the program's memory"},
@@ -130,6 +131,10 @@ var traceHelp = []helpGroup{
 		{"    --tips[=WHICH]", "accepted, without effect"},
 	}},
 	{"Changing calls", []helpEntry{
+		{"    --rule='CALLS [if CONDITION] then ACTION'", "what to do to calls: fail ERRNO, return N, skip, set ARG VALUE, set ARG.FIELD VALUE, result N, replace CALL(ARGS), short N, delay TIME [after], signal NAME [after], stop, kill, log; several with commas; may be repeated: docs/interception.md"},
+		{"    --rules=FILE", "rules from a file, one a line, # for comments"},
+		{"    --explain", "say how each rule is served and which others are for the same calls; without PROG do nothing else"},
+		{"    --dry-run", "do nothing, but say in --format=json what would have been done"},
 		{"    --inject=SET:WHAT[:...]", "change calls of SET, also -e inject=; WHAT: error=ERRNO, retval=VALUE, signal=SIG, syscall=CALL, delay_enter=TIME, delay_exit=TIME, poke_enter=@argN=HEX, poke_exit=@argN=HEX, when=FIRST[..LAST][+STEP]"},
 		{"    --fault=SET[:...]", "make calls of SET fail, also -e fault=; error=ERRNO (default ENOSYS), when="},
 	}},

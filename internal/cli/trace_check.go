@@ -28,6 +28,7 @@ func (p *traceParser) warn(text string) { p.warnings = append(p.warnings, text) 
 func (p *traceParser) checkTarget() error {
 	o := p.o
 	switch {
+	case len(o.Command) == 0 && len(o.Attach) == 0 && o.Explain:
 	case len(o.Command) == 0 && len(o.Attach) == 0:
 		return misuse("must have PROG [ARGS] or -p PID")
 	case len(o.Command) == 0 && o.Argv0 != nil:

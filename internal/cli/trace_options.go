@@ -21,6 +21,7 @@ type TraceOptions struct {
 	TraceTarget
 	TraceFilter
 	TraceConditions
+	TraceRules
 	TraceFormat
 	TraceSummary
 	TraceStacks

@@ -388,10 +388,15 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 	optStep:        set(func(p *traceParser) *bool { return &p.o.Regions.Step }),
 	optUntilReturn: (*traceParser).untilReturn,
 	optProfile:     (*traceParser).profile,
+	optMarks:       (*traceParser).marks,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil
 	},
+	optRule:       ruleOption(false),
+	optRules:      ruleOption(true),
+	optDryRun:     set(func(p *traceParser) *bool { return &p.o.DryRun }),
+	optExplain:    set(func(p *traceParser) *bool { return &p.o.Explain }),
 	optWhere:      condition(func(c *TraceConditions) **filter.Expr { return &c.Where }),
 	optCountWhere: condition(func(c *TraceConditions) **filter.Expr { return &c.CountWhere }),
 	optStopWhen:   condition(func(c *TraceConditions) **filter.Expr { return &c.StopWhen }),

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"strings"
 
+	"farcall"
 	"farcall/symbols"
 )
 
@@ -40,6 +43,21 @@ func (p *traceParser) regionSymbols(opt parsedOption) error {
 	return nil
 }
 
+// marks reads names of marks, or globs; without any, all are meant.
+func (p *traceParser) marks(opt parsedOption) error {
+	if !opt.hasArg {
+		p.o.Regions.Marks = append(p.o.Regions.Marks, "*")
+		return nil
+	}
+	for _, name := range strings.Split(opt.arg, ",") {
+		if name == "" {
+			return badArgument(opt, "names of marks, separated by commas, or globs")
+		}
+		p.o.Regions.Marks = append(p.o.Regions.Marks, name)
+	}
+	return nil
+}
+
 func (p *traceParser) untilReturn(opt parsedOption) error {
 	n, ok := parseUint(opt.arg, maxInt)
 	if !ok || n == 0 {
@@ -52,10 +70,13 @@ func (p *traceParser) untilReturn(opt parsedOption) error {
 // checkRegions refuses what has a meaning only with --in.
 func (p *traceParser) checkRegions() error {
 	r := &p.o.Regions
-	if len(r.In) > 0 {
-		if r.Hardware && r.Step {
-			return misuse("--hw and --step exclude each other")
-		}
+	if len(r.Marks) > 0 && !p.o.Seize {
+		return misuse("--marks needs --seize=yes")
+	}
+	if len(r.In) > 0 && r.Hardware && r.Step {
+		return misuse("--hw and --step exclude each other")
+	}
+	if len(r.In) > 0 || len(r.Marks) > 0 && !r.Hardware && !r.Step {
 		return nil
 	}
 	for _, x := range []struct {
@@ -67,4 +88,26 @@ func (p *traceParser) checkRegions() error {
 		}
 	}
 	return nil
+}
+
+// regionError adds to an error about a region that the program is a script, whose symbols are its interpreter's.
+func (r *traceRun) regionError(err error) error {
+	var re *farcall.RegionError
+	if !errors.As(err, &re) || len(r.opts.Command) == 0 {
+		return err
+	}
+	path, perr := findProgram(r.opts.Command[0], os.Getenv("PATH"))
+	if perr != nil {
+		return err
+	}
+	f, perr := os.Open(path)
+	if perr != nil {
+		return err
+	}
+	defer f.Close()
+	var magic [2]byte
+	if _, perr := f.Read(magic[:]); perr != nil || string(magic[:]) != "#!" {
+		return err
+	}
+	return &commandError{text: re.Error(), hint: path + " is a script: its interpreter is the program"}
 }

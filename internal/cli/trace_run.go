@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -11,12 +12,11 @@ import (
 	"strings"
 
 	"farcall"
-	"farcall/action"
 	"farcall/decode"
 	"farcall/filter"
 	"farcall/internal/doctor"
-	"farcall/internal/inject"
 	"farcall/internal/linux"
+	"farcall/rule"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
 
@@ -57,8 +57,9 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
-	profile  *profiling // nil for none
+	rules    []*rule.Rule
 	conditions
+	profile *profiling // nil for none
 
 	launchTold bool
 }
@@ -74,8 +75,18 @@ func (r *traceRun) run() (int, error) {
 	if r.conditions, err = newConditions(r.opts, &options); err != nil {
 		return 0, err
 	}
+	if err := r.readRules(&options); err != nil {
+		return 0, err
+	}
+	r.addRules(&options)
+	if r.opts.Explain {
+		if err := r.explain(r.std.Err); err != nil || len(r.opts.Command) == 0 {
+			return 0, err
+		}
+	}
 	r.narrow(&options)
 	r.refuse(&options)
+	r.kernelRules(&options)
 	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
 		return 0, err
 	}
@@ -86,8 +97,8 @@ func (r *traceRun) run() (int, error) {
 	r.watch = newWatcher(r)
 	r.debug()
 	r.tracer.Observe(r.watch.observe)
-	if len(r.opts.Injections) > 0 {
-		r.tracer.Use(action.Apply(inject.Rules(r.opts.Injections, inject.Trace{Shown: r.watch.shows, Warn: r.out.say})...))
+	if err := r.useRules(); err != nil {
+		return 0, err
 	}
 
 	interrupts := r.catchInterrupts()
@@ -103,7 +114,7 @@ func (r *traceRun) run() (int, error) {
 	if cerr := r.profile.close(); cerr != nil {
 		r.messages.Error(cerr)
 	}
-	return r.status(err, interrupted)
+	return r.status(r.regionError(err), interrupted)
 }
 
 // status turns the end of the trace into farcall's own.
@@ -173,6 +184,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
+	t.Regions.Notice = func(pid int, err error) { r.out.say(fmt.Sprintf("process %d: %v", pid, err)) }
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}

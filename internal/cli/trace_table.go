@@ -83,7 +83,10 @@ const (
 	optSeize
 	optCPU
 	optDescribe
-	optProfile
+	optRule
+	optRules
+	optDryRun
+	optExplain
 	optWhere
 	optCountWhere
 	optStopWhen
@@ -92,6 +95,8 @@ const (
 	optHardware
 	optStep
 	optUntilReturn
+	optProfile
+	optMarks
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -182,7 +187,10 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
-	{id: optProfile, long: "profile", arg: requiredArg, later: true},
+	{id: optRule, long: "rule", arg: requiredArg, later: true},
+	{id: optRules, long: "rules", arg: requiredArg, later: true},
+	{id: optDryRun, long: "dry-run", later: true},
+	{id: optExplain, long: "explain", later: true},
 	{id: optWhere, long: "where", arg: requiredArg, later: true},
 	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
 	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
@@ -190,5 +198,7 @@ var traceOptions = []option{
 	{id: optInThreads, long: "in-threads", later: true},
 	{id: optHardware, long: "hw", later: true},
 	{id: optStep, long: "step", later: true},
+	{id: optMarks, long: "marks", arg: optionalArg, later: true},
 	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
+	{id: optProfile, long: "profile", arg: requiredArg, later: true},
 }

@@ -138,7 +138,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 }
 
 func (w *watcher) print(t *farcall.Task, ev *event.Event) {
-	if w.opts.Summary == SummaryOnly {
+	if w.opts.Summary == SummaryOnly || w.opts.Silent {
 		return
 	}
 	if w.stopped && (ev.Kind == event.CallEntry || ev.Kind == event.CallExit) {
@@ -161,7 +161,7 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if w.opts.SyscallNumber {
 		w.run.out.number(t.TID, ev.Call.Number)
 	}
-	skip := w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil) && !w.wanted(ev)
+	skip := w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil || len(w.run.rules) > 0) && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}

@@ -18,6 +18,9 @@ type Process struct {
 	scan    bool // its threads have to be listed again when coming is 0
 }
 
+// Threads is how many threads of the process are traced.
+func (p *Process) Threads() int { return p.threads }
+
 // A Call is a system call of a thread.
 type Call struct {
 	ABI     syscalls.ABI
@@ -82,6 +85,7 @@ type Thread struct {
 	native         bool   // runs without stopping at calls
 	singling       bool   // was resumed by a single step
 
+	onStop     func() // see AtStop
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call
@@ -158,6 +162,19 @@ func (t *Thread) Resume() {
 			t.e.resume(t, t.sig)
 		}
 	})
+}
+
+// AtStop calls f, once, while t is stopped: now if it is, otherwise t is made to stop. If t ends or executes another program before, f
+// is not called. Only one may be pending for a thread. It is for the engine's thread.
+func (t *Thread) AtStop(f func()) {
+	switch {
+	case t.gone:
+	case t.stopped:
+		f()
+	default:
+		t.onStop = f
+		t.e.stop(t)
+	}
 }
 
 // Kill sends sig to the thread's process.

@@ -65,6 +65,7 @@ type Frame struct {
 	Since  time.Time
 
 	sp, ret uint64 // where the return address is, and what it is
+	mark    uint64 // the record of a region that is marked, 0 for others
 	fixed   bool   // entered by Enter: nothing but Leave ends it
 	silent  bool   // inherited from the thread's parent: its end is no event
 }
@@ -91,13 +92,14 @@ func (s *spec) glob() bool { return strings.ContainsAny(s.Name, "*?[") }
 
 // A Tracker knows which threads are inside. It belongs to the engine's thread.
 type Tracker struct {
-	opts    Options
-	to      Listener
-	specs   []*spec
-	spaces  map[*engine.Space]*sites
-	threads map[*engine.Thread]*thread
-	cache   *symbols.Cache
-	returns int
+	opts     Options
+	to       Listener
+	specs    []*spec
+	spaces   map[*engine.Space]*sites
+	threads  map[*engine.Thread]*thread
+	cache    *symbols.Cache
+	returns  int
+	programs int // that were executed
 
 	goroutines map[goKey]*thread          // those that are inside
 	running    map[*engine.Thread]*thread // the one of them that a thread runs
