@@ -223,7 +223,7 @@ func TestProgramKilled(t *testing.T) {
 func TestNobodyWaits(t *testing.T) {
 	defer func(d time.Duration) { patience = d }(patience)
 	patience = 10 * time.Millisecond
-	fresh := func(uint64) bool { return true }
+	fresh := func(int, uint64) bool { return true }
 	s, err := Create(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
