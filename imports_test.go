@@ -21,6 +21,7 @@ var layers = []string{
 	"cmd",
 	"internal/cli",
 	"internal/doctor",
+	"internal/proxy",
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
 	"internal/seccomp",
@@ -38,7 +39,7 @@ var layers = []string{
 }
 
 // pure packages touch no process and build on any operating system.
-var pure = []string{"symbols", "event", "filter", "decode", "syscalls"}
+var pure = []string{"remote/wire", "symbols", "event", "filter", "decode", "syscalls"}
 
 // development packages serve tests, generators and measurements; the product does not import them, they may import it all.
 var development = []string{"internal/bench", "internal/compare", "internal/gen", "internal/fixture"}
