@@ -95,6 +95,8 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		newTraceCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
+		newProxyCommand(std),
+		newServeCommand(std),
 		newVersionCommand(std),
 	)
 	return root

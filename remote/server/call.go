@@ -2,8 +2,8 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,6 +107,9 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 	return x.refused == 0 && x.spec.Blocks && x.mayWait(), nil
 }
 
+// Commands of fcntl(2), asm-generic/fcntl.h.
+const ofdGetLk, ofdSetLk, ofdSetLkw = 36, 37, 38
+
 // permit applies what the server allows.
 func (x *execution) permit() unix.Errno {
 	switch x.spec.Access {
@@ -121,8 +124,16 @@ func (x *execution) permit() unix.Errno {
 			return unix.EROFS
 		}
 	}
-	if x.spec.Name == "fcntl" && x.deco.Desc.Variant == "SETFL" {
+	if x.spec.Name != "fcntl" {
+		return 0
+	}
+	switch x.deco.Desc.Variant {
+	case "SETFL":
 		x.regs[2] = uint64(wire.OpenFlags(native, uint32(x.regs[2]), false)) &^ (unix.O_ASYNC | unix.O_DIRECT)
+	case "GETLK64", "SETLK64": // not those whose owner would be the server's process
+		if cmd := uint32(x.regs[1]); cmd < ofdGetLk || cmd > ofdSetLkw {
+			return unix.EINVAL
+		}
 	}
 	return 0
 }
@@ -145,6 +156,8 @@ func (x *execution) mayWait() bool {
 		return err == nil && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFCHR)
 	case "flock":
 		return x.regs[1]&unix.LOCK_NB == 0
+	case "fcntl":
+		return uint32(x.regs[1]) == ofdSetLkw
 	}
 	h := x.handles[0]
 	if h == nil || h.plain() {
@@ -168,8 +181,12 @@ const pollInterval = 100
 
 // wait executes a call that may wait, unless the session ends before it can be executed.
 func (x *execution) wait() int64 {
-	if x.spec.Name == "flock" {
-		x.regs[1] |= unix.LOCK_NB
+	if x.spec.Name == "flock" || x.spec.Name == "fcntl" {
+		if x.spec.Name == "flock" {
+			x.regs[1] |= unix.LOCK_NB
+		} else {
+			x.regs[1] = ofdSetLk
+		}
 		for {
 			ret := x.execute()
 			if ret != -int64(unix.EWOULDBLOCK) || x.over(pollInterval*time.Millisecond) {
@@ -267,7 +284,7 @@ func openat(dir int, path string, flags, mode uint32) (int, error) {
 
 // opened makes a handle of a descriptor that a client may have.
 func (s *session) opened(fd int) int64 {
-	if own(fd) {
+	if s.own(fd) {
 		unix.Close(fd)
 		return -int64(unix.EACCES)
 	}
@@ -278,18 +295,24 @@ func (s *session) opened(fd int) int64 {
 	return int64(n)
 }
 
+// pathOf is the path of an open file, as seen from the server's root directory, "" if it is not known.
+func (s *Server) pathOf(fd int) string {
+	var buf [unix.PathMax]byte
+	n, err := unix.Readlinkat(s.proc, strconv.Itoa(fd), buf[:])
+	if err != nil {
+		return ""
+	}
+	return string(buf[:n])
+}
+
 // own tells whether a file is part of /proc/PID of the server itself, through which its memory and its descriptors could be reached.
-func own(fd int) bool {
+func (s *Server) own(fd int) bool {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.PROC_SUPER_MAGIC {
 		return false
 	}
-	var buf [256]byte
-	n, err := unix.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd), buf[:])
-	if err != nil {
-		return true
-	}
-	return strings.HasPrefix(string(buf[:n])+"/", fmt.Sprintf("/proc/%d/", unix.Getpid()))
+	path := s.pathOf(fd)
+	return path == "" || strings.Contains(path+"/", "/"+strconv.Itoa(unix.Getpid())+"/")
 }
 
 func (x *execution) finish(ret int64) error {

@@ -78,11 +78,14 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		r.Ret = errnoOf(err)
 		return
 	}
-	st2 := (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+	x := (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+	if x.Mode&unix.S_IFMT == unix.S_IFDIR {
+		r.Path = s.pathOf(fd)
+	}
 	limit := min(o.MaxData, wire.MaxIO)
-	if st2.Mode&unix.S_IFMT == unix.S_IFREG && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && limit > 0 &&
-		st2.Size <= uint64(limit) && st2.Size > 0 && !own(fd) {
-		if data, ok := content(fd, int(st2.Size)); ok {
+	if x.Mode&unix.S_IFMT == unix.S_IFREG && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && limit > 0 &&
+		x.Size <= uint64(limit) && x.Size > 0 && !s.own(fd) {
+		if data, ok := content(fd, int(x.Size)); ok {
 			unix.Close(fd)
 			r.Whole, r.Data = true, data
 			return
@@ -145,7 +148,7 @@ func (s *session) list(l *wire.ListX, r *wire.Listed) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if own(fd) {
+	if s.own(fd) {
 		return unix.EACCES
 	}
 	buf := make([]byte, 64<<10)

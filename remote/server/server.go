@@ -37,9 +37,10 @@ type Options struct {
 type Server struct {
 	opts   Options
 	arenas arenas
+	proc   int // /proc/self/fd, -1 if there is no /proc
 }
 
-// New makes a server. The process should have a umask of 0, as clients apply that of the program (umask(2)).
+// New makes a server. It has to be called before the process changes its root directory. The process should have a umask of 0, as clients apply that of the program (umask(2)).
 func New(opts Options) *Server {
 	if opts.MaxHandles == 0 {
 		opts.MaxHandles = 1024
@@ -47,7 +48,12 @@ func New(opts Options) *Server {
 	if opts.MaxWaiting == 0 {
 		opts.MaxWaiting = 64
 	}
-	return &Server{opts: opts}
+	s := &Server{opts: opts, proc: -1}
+	// O_PATH keeps it out of reach of reads, and the number of our process is in it for good.
+	if fd, err := unix.Open("/proc/self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+		s.proc = fd
+	}
+	return s
 }
 
 const capabilities = wire.CapOpenX | wire.CapListX

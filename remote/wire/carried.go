@@ -72,7 +72,7 @@ var carried = []Carried{
 	{Name: "syncfs"},
 	{Name: "sync_file_range"},
 	{Name: "flock", Blocks: true},
-	{Name: "fcntl", Variants: []string{"GETFL", "SETFL", "GET_RW_HINT", "SET_RW_HINT"}},
+	{Name: "fcntl", Blocks: true, Variants: []string{"GETFL", "SETFL", "GET_RW_HINT", "SET_RW_HINT", "GETLK64", "SETLK64"}},
 	{Name: "getxattr"},
 	{Name: "lgetxattr"},
 	{Name: "fgetxattr"},

@@ -39,6 +39,7 @@ type Opened struct {
 	Ret   int64
 	Whole bool
 	Statx []byte
+	Path  string // of a directory: its absolute path without links, "" if that is not known
 	Data  []byte
 }
 
@@ -53,7 +54,7 @@ func (o *Opened) Encode() []byte {
 		whole = 1
 	}
 	b = append(append(b, whole), o.Statx...)
-	return append(b, o.Data...)
+	return append(appendText(b, o.Path), o.Data...)
 }
 
 // Decode reads the payload, of an answer to a request for at most maxData bytes.
@@ -65,6 +66,7 @@ func (o *Opened) Decode(b []byte, maxData uint32) error {
 	}
 	o.Whole = c.u8() == 1
 	o.Statx = c.take(StatxSize)
+	o.Path = c.text()
 	if o.Data = c.b; c.bad {
 		return corrupt("OPENED is too short")
 	}

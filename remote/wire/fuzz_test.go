@@ -143,4 +143,3 @@ func FuzzMessages(f *testing.F) {
 		}
 	})
 }
-

@@ -206,7 +206,7 @@ func TestMessages(t *testing.T) {
 	statx := bytes.Repeat([]byte{7}, StatxSize)
 	hello, welcome := Hello{1, 3, CapListX}, Welcome{Version: 1, Caps: 3, UID: 5, GID: 6, Groups: []uint32{7}, Uname: [6]string{"Linux", "far"}}
 	open, list := OpenX{1, 2, 3, 4, "/p"}, ListX{1, 2, "/p"}
-	opened, failed := Opened{Ret: 9, Statx: statx, Data: []byte{}}, Opened{Ret: -2}
+	opened, failed := Opened{Ret: 9, Statx: statx, Path: "/d", Data: []byte{}}, Opened{Ret: -2}
 	whole := Opened{Whole: true, Statx: statx, Data: []byte("data")}
 	listed := Listed{Entries: []Entry{{1, 2, 3, true, "a", "b", statx}, {Name: "gone"}}}
 	check := func(want, got any, err error) {

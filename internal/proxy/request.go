@@ -1,0 +1,250 @@
+package proxy
+
+import (
+	"errors"
+	"path"
+	"strings"
+
+	"farcall/remote/wire"
+	"farcall/syscalls"
+
+	"golang.org/x/sys/unix"
+)
+
+// A request is a call that is being decided about and answered.
+type request struct {
+	*Proxy
+	Trap
+	name   string
+	nr     uint64
+	args   [6]uint64
+	desc   *syscalls.Call
+	roles  *roles
+	places []place   // of roles.paths
+	objs   []*object // of roles.fds
+	space  wire.Space
+}
+
+// A place is where a path among the arguments leads.
+type place struct {
+	role   pathRole
+	text   string // as the program has it
+	null   bool   // it is NULL
+	side   Side   // Local or Remote, or Hide, or ReadOnly for a Remote one
+	orHere bool   // if the server has no such file, it is this host's
+	full   string // the program's absolute name
+	dir    uint32 // remote: what far is relative to
+	far    string // remote: the server's name
+	base   *base
+}
+
+// A base is what a relative path is relative to.
+type base struct {
+	path   string // as the server knows it if remote, else as this host does
+	remote bool
+	object *object    // the descriptor's, if it is remote
+	cwd    *directory // the working directory, if it is remote
+}
+
+var errFault = errors.New("not readable")
+
+// readPath reads a path from the program's memory.
+func (q *request) readPath(addr uint64) (string, error) {
+	const page = 4096
+	var s []byte
+	for len(s) < unix.PathMax {
+		at := addr + uint64(len(s))
+		var buf [512]byte
+		b := buf[:min(len(buf), int(page-at%page))]
+		b = b[:q.Read(at, b)]
+		if len(b) == 0 {
+			return "", errFault
+		}
+		for i, c := range b {
+			if c == 0 {
+				return string(append(s, b[:i]...)), nil
+			}
+		}
+		s = append(s, b...)
+	}
+	return "", unix.ENAMETOOLONG
+}
+
+// baseOf finds out what a descriptor, or the working directory, is.
+func (q *request) baseOf(reg int) *base {
+	fd := unix.AT_FDCWD
+	if reg >= 0 {
+		fd = int(int32(q.args[reg]))
+	}
+	if fd == unix.AT_FDCWD {
+		link := procLink(q.TID(), "cwd")
+		if d := q.dirs.of(link); d != nil {
+			return &base{path: d.path, remote: true, cwd: d}
+		}
+		return &base{path: link}
+	}
+	if o := q.objects.of(q.TID(), fd); o != nil {
+		return &base{path: o.path, remote: true, object: o}
+	}
+	return &base{path: procLink(q.TID(), fdLink(fd))}
+}
+
+// dirOf is the handle of a remote base.
+func (q *request) dirOf(b *base) (uint32, error) {
+	if b.cwd != nil {
+		return b.cwd.handle, nil
+	}
+	return q.handle(b.object)
+}
+
+// locate decides about one path. Its error is what the kernel would say about the argument itself.
+func (q *request) locate(role pathRole) (place, error) {
+	p := place{role: role, dir: wire.CWD}
+	addr := q.args[role.path]
+	if p.null = addr == 0; !p.null {
+		text, err := q.readPath(addr)
+		if err != nil {
+			return p, err
+		}
+		p.text = text
+	}
+	if strings.HasPrefix(p.text, "/") {
+		p.full = p.text
+	} else {
+		p.base = q.baseOf(role.dir)
+		if p.text == "" { // the descriptor itself, or an error
+			if p.base.remote {
+				p.side = Remote
+				var err error
+				p.dir, err = q.dirOf(p.base)
+				return p, err
+			}
+			return p, nil
+		}
+		if !path.IsAbs(p.base.path) { // a descriptor of no directory: the kernel knows what to say
+			if p.base.remote {
+				p.side = Remote
+			}
+			return p, nil
+		}
+		at := p.base.path
+		if p.base.remote {
+			at = q.opts.View.near(at)
+		}
+		p.full = join(at, p.text)
+	}
+	if below(p.full, q.temp) { // ours: stubs and copies of programs
+		return p, nil
+	}
+	var far string
+	p.side, far, _ = q.opts.View.Place(p.full)
+	switch p.side {
+	case LocalThenRemote:
+		p.side = Remote
+		if unix.Access(p.full, unix.F_OK) == nil {
+			p.side = Local
+		}
+	case RemoteThenLocal:
+		p.side, p.orHere = Remote, true
+	}
+	if p.side != Remote && p.side != ReadOnly {
+		return p, nil
+	}
+	if p.base != nil && p.base.remote {
+		var err error
+		p.far = p.text
+		p.dir, err = q.dirOf(p.base)
+		return p, err
+	}
+	// As the program has it, where possible: what .. means behind a link is known there only.
+	if p.far = far; below(p.full, q.opts.View.Prefix) || q.opts.View.Prefix == "" {
+		p.far = "/" + strings.TrimLeft(strings.TrimPrefix(p.full, q.opts.View.Prefix), "/")
+	}
+	return p, nil
+}
+
+// absolute makes a place independent of a directory's handle, for calls that take none.
+func (p *place) absolute() {
+	if p.dir != wire.CWD && !path.IsAbs(p.far) && p.base != nil {
+		p.far, p.dir = strings.TrimSuffix(p.base.path, "/")+"/"+p.far, wire.CWD
+	}
+}
+
+// remote tells whether any part of the call is on the server, and local whether any is here.
+func (q *request) sides() (remote, local bool) {
+	for i := range q.places {
+		if q.places[i].side == Remote || q.places[i].side == ReadOnly {
+			remote = true
+		} else {
+			local = true
+		}
+	}
+	for _, o := range q.objs {
+		if o != nil {
+			remote = true
+		} else {
+			local = true
+		}
+	}
+	return remote, local
+}
+
+// here has the kernel execute the call. A relative path whose directory is on the server is made absolute first.
+func (q *request) here() {
+	q.counts.local.Add(1)
+	change := false
+	for i := range q.places {
+		p := &q.places[i]
+		change = change || p.base != nil && p.base.remote && p.text != ""
+	}
+	if !change {
+		q.Continue()
+		return
+	}
+	q.debug("%d %s: here, with an absolute path", q.TID(), q.name)
+	q.Redirect(func(put func([]byte) uint64) (uint64, [6]uint64) {
+		args := q.args
+		for i := range q.places {
+			if p := &q.places[i]; p.base != nil && p.base.remote && p.text != "" {
+				args[p.role.path] = put(append([]byte(p.full), 0))
+			}
+		}
+		return q.nr, args
+	})
+}
+
+// answer answers on the spot.
+func (q *request) answer(v int64) {
+	q.counts.answered.Add(1)
+	q.Return(v)
+}
+
+func (q *request) fault(e unix.Errno) { q.answer(-int64(e)) }
+
+// result answers with what came from the server, or with EIO because nothing did.
+func (q *request) result(ret int64, err error) {
+	if err != nil {
+		var errno unix.Errno
+		if errors.As(err, &errno) {
+			q.Return(-int64(errno))
+			return
+		}
+		q.fail(err)
+		ret = -int64(unix.EIO)
+	}
+	q.debug("%d %s%s = %d", q.TID(), q.name, q.placesText(), ret)
+	q.Return(ret)
+}
+
+func (q *request) placesText() string {
+	var b strings.Builder
+	for i := range q.places {
+		b.WriteString(" " + q.places[i].full)
+	}
+	for _, o := range q.objs {
+		if o != nil {
+			b.WriteString(" <" + o.path + ">")
+		}
+	}
+	return b.String()
+}

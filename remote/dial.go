@@ -1,0 +1,56 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+)
+
+// Dial connects to a server.
+func Dial(ctx context.Context, a Address) (io.ReadWriteCloser, error) {
+	return new(net.Dialer).DialContext(ctx, a.Network, a.Addr)
+}
+
+// DialCommand starts a shell command that runs a server over its standard streams: ssh, kubectl exec. Closing the connection ends
+// its input and waits for it.
+func DialCommand(command string, stderr io.Writer) (io.ReadWriteCloser, error) {
+	cmd := exec.Command("/bin/sh", "-c", command)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("run %q: %w", command, err)
+	}
+	// Not StdoutPipe: Wait would close it under a reader.
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("run %q: %w", command, err)
+	}
+	cmd.Stdout, cmd.Stderr = w, stderr
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		r.Close()
+		return nil, fmt.Errorf("run %q: %w", command, err)
+	}
+	return &process{r, in, cmd}, nil
+}
+
+// A process is a connection to a command that we have started.
+type process struct {
+	*os.File
+	in  io.WriteCloser
+	cmd *exec.Cmd
+}
+
+func (p *process) Write(b []byte) (int, error) { return p.in.Write(b) }
+
+func (p *process) Close() error {
+	err := p.in.Close()
+	if errors.Is(err, os.ErrClosed) { // closed before
+		return nil
+	}
+	return errors.Join(err, p.cmd.Wait(), p.File.Close())
+}
