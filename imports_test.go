@@ -24,6 +24,7 @@ var layers = []string{
 	"internal/proxy",
 	".", // the public package: Tracer, Call, Handler
 	"internal/engine",
+	"internal/notify",
 	"internal/seccomp",
 	"internal/region",
 	"internal/stub",

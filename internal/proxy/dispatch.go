@@ -217,25 +217,13 @@ func (q *request) regs(f form, spec *wire.Carried) (regs [6]uint64, err error) {
 		regs[r] = src.value(&q.args)
 		switch a.Type.Kind {
 		case syscalls.KindFD:
-			for j, fd := range q.roles.fds {
-				if source(fd) == src {
-					h, err := q.handle(q.objs[j])
-					if err != nil {
-						return regs, err
-					}
-					regs[r] = uint64(h)
-				}
+			if err := q.fd(src, &regs[r]); err != nil {
+				return regs, err
 			}
 		case syscalls.KindDirFD:
 			dirAt = r
-			for j, fd := range q.roles.fds { // fstat's, whose form is statx
-				if source(fd) == src {
-					h, err := q.handle(q.objs[j])
-					if err != nil {
-						return regs, err
-					}
-					regs[r] = uint64(h)
-				}
+			if err := q.fd(src, &regs[r]); err != nil { // fstat's, whose form is statx
+				return regs, err
 			}
 		case syscalls.KindPath:
 			if src >= constant/2 {
@@ -248,17 +236,32 @@ func (q *request) regs(f form, spec *wire.Carried) (regs [6]uint64, err error) {
 				if source(p.role.path) != src {
 					continue
 				}
-				if dirAt < 0 {
-					p.absolute()
-				} else {
-					regs[dirAt] = uint64(p.dir)
+				far := p.absolute()
+				if dirAt >= 0 {
+					dir, err := q.dir(p)
+					if err != nil {
+						return regs, err
+					}
+					regs[dirAt], far, dirAt = uint64(dir), p.far, -1
 				}
 				if !p.null {
-					regs[r] = q.space.PutString(p.far)
+					regs[r] = q.space.PutString(far)
 				}
-				dirAt = -1
 			}
 		}
 	}
 	return regs, nil
+}
+
+// fd makes a handle of a descriptor.
+func (q *request) fd(src source, reg *uint64) error {
+	for i, fd := range q.roles.fds {
+		if source(fd) != src || q.objs[i] == nil {
+			continue
+		}
+		h, err := q.handle(q.objs[i])
+		*reg = uint64(h)
+		return err
+	}
+	return nil
 }

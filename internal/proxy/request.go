@@ -33,9 +33,8 @@ type place struct {
 	side   Side   // Local or Remote, or Hide, or ReadOnly for a Remote one
 	orHere bool   // if the server has no such file, it is this host's
 	full   string // the program's absolute name
-	dir    uint32 // remote: what far is relative to
-	far    string // remote: the server's name
-	base   *base
+	far    string // remote: the server's name, relative to base if that is remote
+	base   *base  // what text is relative to, nil if it is absolute
 }
 
 // A base is what a relative path is relative to.
@@ -89,17 +88,20 @@ func (q *request) baseOf(reg int) *base {
 	return &base{path: procLink(q.TID(), fdLink(fd))}
 }
 
-// dirOf is the handle of a remote base.
-func (q *request) dirOf(b *base) (uint32, error) {
-	if b.cwd != nil {
-		return b.cwd.handle, nil
+// dir is the handle of what the server's name of a place is relative to. Its error is handle's.
+func (q *request) dir(p *place) (uint32, error) {
+	switch {
+	case p.base == nil || !p.base.remote:
+		return wire.CWD, nil
+	case p.base.cwd != nil:
+		return p.base.cwd.handle, nil
 	}
-	return q.handle(b.object)
+	return q.handle(p.base.object)
 }
 
 // locate decides about one path. Its error is what the kernel would say about the argument itself.
 func (q *request) locate(role pathRole) (place, error) {
-	p := place{role: role, dir: wire.CWD}
+	p := place{role: role}
 	addr := q.args[role.path]
 	if p.null = addr == 0; !p.null {
 		text, err := q.readPath(addr)
@@ -115,9 +117,6 @@ func (q *request) locate(role pathRole) (place, error) {
 		if p.text == "" { // the descriptor itself, or an error
 			if p.base.remote {
 				p.side = Remote
-				var err error
-				p.dir, err = q.dirOf(p.base)
-				return p, err
 			}
 			return p, nil
 		}
@@ -151,10 +150,8 @@ func (q *request) locate(role pathRole) (place, error) {
 		return p, nil
 	}
 	if p.base != nil && p.base.remote {
-		var err error
 		p.far = p.text
-		p.dir, err = q.dirOf(p.base)
-		return p, err
+		return p, nil
 	}
 	// As the program has it, where possible: what .. means behind a link is known there only.
 	if p.far = far; below(p.full, q.opts.View.Prefix) || q.opts.View.Prefix == "" {
@@ -163,14 +160,15 @@ func (q *request) locate(role pathRole) (place, error) {
 	return p, nil
 }
 
-// absolute makes a place independent of a directory's handle, for calls that take none.
-func (p *place) absolute() {
-	if p.dir != wire.CWD && !path.IsAbs(p.far) && p.base != nil {
-		p.far, p.dir = strings.TrimSuffix(p.base.path, "/")+"/"+p.far, wire.CWD
+// absolute is the server's absolute name of a place, for calls that take no directory.
+func (p *place) absolute() string {
+	if p.base == nil || !p.base.remote {
+		return p.far
 	}
+	return join(p.base.path, p.far)
 }
 
-// remote tells whether any part of the call is on the server, and local whether any is here.
+// sides tells whether any part of the call is on the server, and local whether any is here.
 func (q *request) sides() (remote, local bool) {
 	for i := range q.places {
 		if q.places[i].side == Remote || q.places[i].side == ReadOnly {

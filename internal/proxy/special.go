@@ -43,7 +43,7 @@ func open(q *request) {
 	p := &q.places[0]
 	native := uint32(regs[2])
 	flags := wire.OpenFlags(nativeABI, native, true)
-	o := &object{path: q.pathOf(p), flags: flags &^ unix.O_CLOEXEC}
+	o := &object{path: p.absolute(), flags: flags &^ unix.O_CLOEXEC}
 	mode := uint32(0)
 	if flags&unix.O_CREAT != 0 || flags&unix.O_TMPFILE == unix.O_TMPFILE {
 		mode = q.mode(uint32(regs[3]) & 0o7777)
@@ -80,17 +80,13 @@ func open(q *request) {
 	unix.Close(fd)
 }
 
-// pathOf is the server's absolute name of a place, for later.
-func (q *request) pathOf(p *place) string {
-	if p.dir == wire.CWD {
-		return p.far
-	}
-	return join(p.base.path, p.far)
-}
-
 // openX opens a file and gets what the program is going to ask next.
 func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte, ret int64, err error) {
-	r, err := q.conn.OpenX(&wire.OpenX{Dir: p.dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData})
+	dir, err := q.dir(p)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := q.conn.OpenX(&wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData})
 	if err != nil || r.Ret < 0 {
 		if r != nil {
 			ret = r.Ret
@@ -154,21 +150,22 @@ var errChanged = errors.New("the file has changed")
 // chdir makes a directory of the server a program's working directory.
 func chdir(q *request) {
 	var dir uint32
+	var err error
 	path := "."
 	if q.name == "fchdir" {
-		h, err := q.handle(q.objs[0])
-		if err != nil {
-			q.result(0, err)
-			return
-		}
-		dir = h
+		dir, err = q.handle(q.objs[0])
 	} else {
 		p := &q.places[0]
 		if p.text == "" {
 			q.result(-int64(unix.ENOENT), nil)
 			return
 		}
-		dir, path = p.dir, p.far
+		path = p.far
+		dir, err = q.dir(p)
+	}
+	if err != nil {
+		q.result(0, err)
+		return
 	}
 	d, ret, err := q.enter(dir, path)
 	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
