@@ -47,6 +47,7 @@ type Proxy struct {
 	dirs    *directories
 	temp    string
 	counts  counts
+	copies  atomic.Uint64 // of programs
 	failed  sync.Once
 	lost    func(error) // the session is over
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"path"
+	"strconv"
 	"strings"
 
 	"farcall/remote/wire"
@@ -135,6 +136,10 @@ func (q *request) locate(role pathRole) (place, error) {
 	if below(p.full, q.temp) { // ours: stubs and copies of programs
 		return p, nil
 	}
+	if o := q.throughProc(p.full); o != nil {
+		p.side, p.far, p.base = Remote, o.path, nil
+		return p, nil
+	}
 	var far string
 	p.side, far, _ = q.opts.View.Place(p.full)
 	switch p.side {
@@ -245,4 +250,44 @@ func (q *request) placesText() string {
 		}
 	}
 	return b.String()
+}
+
+// throughProc returns the object that a name such as /proc/self/fd/3 stands for, nil if it is another name or the call is about
+// the link itself. The C library goes that way where a kernel lacks a call for descriptors.
+func (q *request) throughProc(name string) *object {
+	rest, ok := strings.CutPrefix(name, "/proc/")
+	if !ok {
+		if rest, ok = strings.CutPrefix(name, "/dev/fd/"); !ok {
+			return nil
+		}
+		rest = "self/fd/" + rest
+	}
+	who, rest, _ := strings.Cut(rest, "/")
+	num, ok := strings.CutPrefix(rest, "fd/")
+	fd, err := strconv.Atoi(num)
+	if !ok || err != nil || q.looksAtLink() {
+		return nil
+	}
+	tid := q.TID()
+	if who != "self" && who != "thread-self" {
+		if tid, err = strconv.Atoi(who); err != nil {
+			return nil
+		}
+	}
+	return q.objects.of(tid, fd)
+}
+
+// looksAtLink tells whether the call does not follow a link that its path names.
+func (q *request) looksAtLink() bool {
+	switch q.name {
+	case "readlink", "readlinkat", "lstat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "lchown", "lgetxattr", "lsetxattr", "llistxattr", "lremovexattr":
+		return true
+	case "newfstatat", "statx":
+		return q.args[flagsReg(q.name)]&unix.AT_SYMLINK_NOFOLLOW != 0
+	case "fchownat":
+		return q.args[4]&unix.AT_SYMLINK_NOFOLLOW != 0
+	case "utimensat", "fchmodat2", "faccessat2":
+		return q.args[3]&unix.AT_SYMLINK_NOFOLLOW != 0
+	}
+	return false
 }

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"encoding/binary"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +22,9 @@ func init() { // its functions refer to it
 		"getresuid": func(q *request) bool { return q.identities(q.conn.Welcome().UID) },
 		"getresgid": func(q *request) bool { return q.identities(q.conn.Welcome().GID) },
 		"getgroups": (*request).groups,
-		"connect":   (*request).socketPath,
-		"bind":      (*request).socketPath,
+		"readlink":  (*request).readlink, "readlinkat": (*request).readlink,
+		"connect": (*request).socketPath,
+		"bind":    (*request).socketPath,
 		// A ring's calls would be made by the kernel, unseen. Programs have to be able to do without.
 		"io_uring_setup": func(q *request) bool { q.fault(unix.ENOSYS); return true },
 	}
@@ -137,5 +140,46 @@ func (q *request) socketPath() bool {
 	}
 	q.counts.local.Add(1)
 	q.Continue()
+	return true
+}
+
+// readlink answers what /proc says about a stand-in or a stub, as if they were what they stand for.
+func (q *request) readlink() bool {
+	addr, buf, room := q.args[0], q.args[1], q.args[2]
+	if q.name == "readlinkat" {
+		addr, buf, room = q.args[1], q.args[2], q.args[3]
+	}
+	name, err := q.readPath(addr)
+	if err != nil {
+		return false
+	}
+	rest, ok := strings.CutPrefix(name, "/proc/")
+	if !ok {
+		return false
+	}
+	who, what, _ := strings.Cut(rest, "/")
+	tid := q.TID()
+	if who != "self" && who != "thread-self" {
+		if tid, err = strconv.Atoi(who); err != nil {
+			return false
+		}
+	}
+	if what != "cwd" && !strings.HasPrefix(what, "fd/") {
+		return false
+	}
+	link := procLink(tid, what)
+	target := ""
+	if o := q.objects.named(link); o != nil {
+		target = q.opts.View.near(o.path)
+	} else if d := q.dirs.of(link); d != nil {
+		target = q.opts.View.near(d.path)
+	}
+	if target == "" || int(room) <= 0 {
+		return false
+	}
+	b := []byte(target)[:min(len(target), int(room))]
+	if q.put(buf, b) {
+		q.answer(int64(len(b)))
+	}
 	return true
 }
