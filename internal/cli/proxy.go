@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"farcall/internal/proxy"
 	"farcall/remote"
@@ -41,6 +42,7 @@ type proxyOptions struct {
 	local       bool
 	which       string
 	stats       string
+	cache       string
 	debug       bool
 }
 
@@ -69,6 +71,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.BoolVar(&o.local, "local-identity", false, "uname, getuid and the like tell of this host")
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
+	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
 	return cmd
 }
@@ -143,8 +146,12 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	case (o.to != "") == (o.command != ""):
 		return misuse("proxy wants --to or --command")
 	}
-	run := proxy.Run{
-		View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args,
+	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
+	if o.cache != "strict" {
+		run.TTL, err = time.ParseDuration(o.cache)
+		if err != nil || run.TTL < 0 {
+			return &commandError{text: "invalid --cache argument: '" + o.cache + "'", hint: "it is strict, or a time such as 500ms or 3s"}
+		}
 	}
 	switch {
 	case o.mechanism == "ptrace" || o.naive && o.mechanism == "auto":

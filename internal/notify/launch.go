@@ -205,10 +205,9 @@ func launcher(path string, args []string) {
 func ignore(set uint64) {
 	for sig := range 64 {
 		if set&(1<<sig) != 0 {
-			var act [32]byte // struct sigaction of the kernel: handler, flags, restorer, mask
+			var act [32]byte                         // struct sigaction of the kernel: handler, flags, restorer, mask
 			binary.NativeEndian.PutUint64(act[:], 1) // SIG_IGN
 			_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig+1), uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0)
 		}
 	}
 }
-

@@ -38,9 +38,7 @@ func (q *request) adapt(f form, regs *[6]uint64) (after func(int64) int64) {
 	case "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2":
 		q.fitVector(regs)
 	case "statx":
-		if q.name != "statx" {
-			return q.statInto(regs)
-		}
+		return q.statInto(regs)
 	case "utimensat":
 		if q.name != "utimensat" && regs[2] != 0 {
 			regs[2] = q.times(regs[2])
@@ -52,10 +50,14 @@ func (q *request) adapt(f form, regs *[6]uint64) (after func(int64) int64) {
 // statInto has attributes written where they can be turned into what the program wants.
 func (q *request) statInto(regs *[6]uint64) func(int64) int64 {
 	to := regs[4]
-	from := q.space.Room(wire.StatxSize)
-	regs[4] = from
+	q.statx = q.space.Room(wire.StatxSize)
+	regs[4] = q.statx
 	return func(ret int64) int64 {
-		if _, err := q.Write(to, toStat(q.space.Bytes(from, wire.StatxSize))); err != nil {
+		b := q.space.Bytes(q.statx, wire.StatxSize)
+		if q.name != "statx" {
+			b = toStat(b)
+		}
+		if _, err := q.Write(to, b); err != nil {
 			return -int64(unix.EFAULT)
 		}
 		return ret

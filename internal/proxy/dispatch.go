@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"bytes"
+	"time"
+
 	"farcall/remote/wire"
 	"farcall/syscalls"
 	"farcall/syscalls/linux"
@@ -54,7 +57,7 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		q.here()
 		return nil
 	}
-	if q.quick() {
+	if q.quick() || q.fromCache() {
 		return nil
 	}
 	f := special[q.name]
@@ -66,6 +69,9 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		f = carry
 	}
 	return func() {
+		if q.askDirectory() {
+			return
+		}
 		p.counts.remote.Add(1)
 		f(q)
 	}
@@ -101,6 +107,10 @@ func (q *request) quick() bool {
 		}
 	case "fstat":
 		return q.quickStat()
+	case "lseek":
+		if o != nil && q.seekDir() {
+			return true
+		}
 	}
 	if o == nil || !o.filled {
 		return false
@@ -117,7 +127,7 @@ func (q *request) quick() bool {
 	return false
 }
 
-// quickStat answers fstat of a file whose content is here: it is as it was when it was opened.
+// quickStat answers fstat of a file with what was said when it was opened.
 func (q *request) quickStat() bool {
 	var o *object
 	buf := 0
@@ -132,7 +142,7 @@ func (q *request) quickStat() bool {
 			o = p.base.object
 		}
 	}
-	if o == nil || !o.filled || o.statx == nil || q.name != "fstat" && q.args[flagsReg(q.name)]&unix.AT_EMPTY_PATH == 0 {
+	if o == nil || o.statx == nil || !q.stillTrue(o) || q.name != "fstat" && q.args[flagsReg(q.name)]&unix.AT_EMPTY_PATH == 0 {
 		return false
 	}
 	b := o.statx
@@ -147,6 +157,11 @@ func (q *request) quickStat() bool {
 	}
 	q.answer(0)
 	return true
+}
+
+// stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
+func (q *request) stillTrue(o *object) bool {
+	return q.cache.ttl > 0 && !o.writable() && o.turn == q.cache.now() && (o.filled || time.Since(o.opened) < q.cache.ttl)
 }
 
 func flagsReg(name string) int {
@@ -195,15 +210,32 @@ func carry(q *request) {
 		return
 	}
 	after := q.adapt(f, &regs)
+	turn := q.cache.now()
 	ret, err := q.conn.Syscall(f.name, regs, &q.space)
+	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
+		q.cache.flush()
+	}
 	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
 		q.here()
 		return
+	}
+	var statx []byte
+	if err == nil && f.name == "statx" && ret == 0 {
+		statx = bytes.Clone(q.space.Bytes(q.statx, wire.StatxSize))
+	}
+	if err == nil {
+		q.learned(turn, ret, statx)
 	}
 	if err == nil && ret >= 0 && after != nil {
 		ret = after(ret)
 	}
 	q.result(ret, err)
+}
+
+// dataOnly are the calls that change only the content and the attributes of a file which is open for writing: nothing is kept of
+// those.
+var dataOnly = map[string]bool{
+	"write": true, "writev": true, "pwrite64": true, "pwritev": true, "pwritev2": true, "ftruncate": true, "fallocate": true, "sendfile": true,
 }
 
 // regs makes the registers of a call's generic form.

@@ -8,7 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
+
+	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,9 +28,20 @@ type object struct {
 	// filled tells that the stand-in has the file's whole content, so that what only reads needs no server.
 	filled bool
 
-	mu     sync.Mutex
-	handle uint32
-	held   bool // handle is valid
+	turn   uint64 // of the cache when it was opened
+	opened time.Time
+
+	mu      sync.Mutex
+	handle  uint32
+	held    bool         // handle is valid
+	entries []wire.Entry // of a directory that was read as a whole
+	at      int          // the next of them
+	large   bool         // it has too many for that
+}
+
+// writable tells whether it can be written through this object.
+func (o *object) writable() bool {
+	return o.flags&unix.O_ACCMODE != unix.O_RDONLY && o.flags&unix.O_PATH == 0
 }
 
 // objects are the objects that stand-ins exist for.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"farcall/remote/client"
 	"farcall/remote/wire"
@@ -26,8 +27,9 @@ type Options struct {
 	// Local keeps the identity of this host: by default uname(2), getuid(2) and their like tell of the server.
 	Local bool
 
-	// Dir is the working directory that programs start in, as they see it.
-	Dir string
+	// TTL is how long what is known about the server's names and attributes is believed. Changes by programs of this proxy are
+	// seen at once in any case. 0: it is not kept at all.
+	TTL time.Duration
 
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
@@ -43,6 +45,7 @@ const (
 type Proxy struct {
 	conn    *client.Conn
 	opts    Options
+	cache   *cache
 	objects *objects
 	dirs    *directories
 	temp    string
@@ -72,7 +75,10 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	if real, err := filepath.EvalSymlinks(temp); err == nil {
 		temp = real
 	}
-	p := &Proxy{conn: conn, opts: opts, temp: temp, lost: lost}
+	if opts.Naive {
+		opts.TTL = 0
+	}
+	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	if err := os.Mkdir(p.dirs.root, 0o711); err == nil {
 		err = os.Chmod(temp, 0o711) // programs of other users have to get through
@@ -107,6 +113,10 @@ func (p *Proxy) release(o *object) {
 	if o.held {
 		o.held = false
 		p.conn.CloseHandle(o.handle)
+	}
+	if o.writable() && o.statx != nil {
+		p.cache.flush()
+		p.cache.writing(o.statx, -1)
 	}
 }
 

@@ -24,6 +24,7 @@ type request struct {
 	places []place   // of roles.paths
 	objs   []*object // of roles.fds
 	space  wire.Space
+	statx  uint64 // where in space the attributes come to
 }
 
 // A place is where a path among the arguments leads.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 
 	"farcall"
 	"farcall/remote/client"
@@ -22,6 +23,7 @@ type Run struct {
 	Naive  bool
 	Local  bool // the identity of this host
 	Ptrace bool // not user notification
+	TTL    time.Duration
 	Dir    string
 	Path   string
 	Args   []string
@@ -44,7 +46,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, Debug: r.Debug}, func(err error) {
+	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, TTL: r.TTL, Debug: r.Debug}, func(err error) {
 		lost.Lock()
 		lost.err = err
 		lost.Unlock()

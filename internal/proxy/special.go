@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"farcall/remote/wire"
 
@@ -27,6 +28,7 @@ func init() { // its functions refer to it
 		"tee":             func(q *request) { q.result(-int64(unix.EINVAL), nil) },
 		"vmsplice":        func(q *request) { q.result(-int64(unix.EINVAL), nil) },
 		"sendfile":        sendfile,
+		"getdents64":      readDir,
 		"copy_file_range": func(q *request) { q.result(-int64(unix.EXDEV), nil) },
 	}
 }
@@ -53,6 +55,8 @@ func open(q *request) {
 		return
 	}
 	var content []byte
+	turn := q.cache.now()
+	o.turn, o.opened = turn, time.Now()
 	ret := -int64(unix.EMEDIUMTYPE)
 	if !q.opts.Naive {
 		content, ret, err = q.openX(p, o, flags, mode)
@@ -67,8 +71,17 @@ func open(q *request) {
 		q.here()
 		return
 	case err != nil || ret < 0:
+		if err == nil {
+			q.learned(turn, ret, nil)
+		}
 		q.result(ret, err)
 		return
+	}
+	if o.writable() || flags&(unix.O_CREAT|unix.O_TRUNC) != 0 {
+		q.cache.flush()
+		if o.writable() && o.statx != nil {
+			q.cache.writing(o.statx, 1)
+		}
 	}
 	fd, err := q.objects.standIn(o, content)
 	if err != nil {
