@@ -1,12 +1,14 @@
 package farcall_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -26,6 +28,7 @@ type farHost struct {
 	root string
 	sock string
 	pid  int
+	dead bool // we have killed it
 }
 
 // farSetup is run in the new namespaces: $1 is the root directory, $2 farcall, $3 the socket, and what follows are options.
@@ -97,7 +100,7 @@ func newFarHost(t *testing.T, options ...string) *farHost {
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-done
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); err != nil && !h.dead {
 			t.Errorf("the server ended with %v", err)
 		}
 		if s := strings.TrimSpace(log.String()); strings.Count(s, "\n") > 0 {
@@ -109,6 +112,14 @@ func newFarHost(t *testing.T, options ...string) *farHost {
 		t.Fatalf("the server does not start:\n%s", log.String())
 	}
 	return h
+}
+
+// kill kills the server.
+func (h *farHost) kill() {
+	h.dead = true
+	if err := syscall.Kill(h.pid, syscall.SIGKILL); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // outcome is what a command came to.
@@ -364,4 +375,83 @@ func TestRemoteRoundTrips(t *testing.T) {
 			t.Errorf("%s: %d round trips, want at most %d", c.name, s.RoundTrips, c.most)
 		}
 	}
+}
+
+// start starts a program through the proxy and waits for what it prints first.
+func (h *farHost) start(stdin *os.File, options []string, script string) (cmd *exec.Cmd, out *bufio.Reader, stderr *bytes.Buffer) {
+	h.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	cmd = exec.Command(self)
+	cmd.Args = append(append([]string{"farcall", "proxy", "--to", "unix://" + h.sock}, options...), "--", "bash", "-c", script)
+	cmd.Env = farEnv
+	stderr = new(bytes.Buffer)
+	cmd.Stdin, cmd.Stderr = nil, stderr
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	return cmd, bufio.NewReader(pipe), stderr
+}
+
+// TestRemoteLoss kills the server under a program.
+func TestRemoteLoss(t *testing.T) {
+	const script = `echo ready; read line; cat a.txt; echo end`
+	for _, c := range []struct{ option, out, says string }{
+		{"eio", "end\n", "a.txt: Input/output error"},
+		{"kill", "", ""},
+	} {
+		h := newFarHost(t, "--allow", "rw")
+		h.reset()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd, out, stderr := h.start(r, []string{"--on-loss", c.option, "--cwd", "/home"}, script)
+		if line, err := out.ReadString('\n'); line != "ready\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		h.kill()
+		if _, err := w.WriteString("go on\n"); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = cmd.Wait()
+		if string(rest) != c.out || err == nil || !strings.Contains(stderr.String(), "connection to the server lost") || !strings.Contains(stderr.String(), c.says) {
+			t.Errorf("%s: %v, %q, %q", c.option, err, rest, stderr)
+		}
+		r.Close()
+		w.Close()
+	}
+}
+
+// TestRemoteSupervisorKilled makes sure that a program whose supervisor has been killed does not go on.
+func TestRemoteSupervisorKilled(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	cmd, out, _ := h.start(nil, nil, `while echo $BASHPID; do read x < /etc/hostname; (exec sleep 1000) & done`)
+	for range 3 {
+		if _, err := out.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The pipe ends when everybody who has it is gone: the shell and all its children.
+	if _, err := io.Copy(io.Discard, out); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
 }

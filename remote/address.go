@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// An Address is where a server listens.
+// An Address is where a server is.
 type Address struct {
-	Network string // "unix" or "tcp"
-	Addr    string // a path, or HOST:PORT
+	Network string // "unix", "tcp", "ssh" or "kubectl"
+	Addr    string // a path; HOST:PORT; [USER@]HOST[:PORT]; NAMESPACE/POD[/CONTAINER]
 }
 
 func (a Address) String() string { return a.Network + "://" + a.Addr }
@@ -33,10 +33,46 @@ func ParseAddress(s string) (Address, error) {
 			return Address{}, fmt.Errorf("address %q: not tcp://HOST:PORT", s)
 		}
 		return Address{"tcp", rest}, nil
-	case "ssh", "kubectl", "vsock":
-		return Address{}, fmt.Errorf("address %q: %s:// is not in this version of farcall; a command that speaks over its standard streams can be used: --command", s, scheme)
+	case "ssh":
+		if rest == "" || strings.HasPrefix(rest, "-") || strings.Contains(rest, "/") {
+			return Address{}, fmt.Errorf("address %q: not ssh://[USER@]HOST[:PORT]", s)
+		}
+		return Address{"ssh", rest}, nil
+	case "kubectl":
+		parts := strings.Split(rest, "/")
+		bad := len(parts) < 2 || len(parts) > 3
+		for _, p := range parts {
+			bad = bad || p == "" || p[0] == '-'
+		}
+		if bad {
+			return Address{}, fmt.Errorf("address %q: not kubectl://NAMESPACE/POD[/CONTAINER]", s)
+		}
+		return Address{"kubectl", rest}, nil
+	case "vsock":
+		return Address{}, fmt.Errorf("address %q: vsock:// is not in this version of farcall", s)
 	}
-	return Address{}, fmt.Errorf("address %q: unknown scheme %s: unix:///PATH or tcp://HOST:PORT", s, scheme)
+	return Address{}, fmt.Errorf("address %q: unknown scheme %s: unix, tcp, ssh or kubectl", s, scheme)
+}
+
+// command is the user's command that reaches the address, nil if it is connected to.
+func (a Address) command() []string {
+	switch a.Network {
+	case "ssh":
+		host, port, ok := strings.Cut(a.Addr, ":")
+		args := []string{"ssh", "-T"}
+		if ok {
+			args = append(args, "-p", port)
+		}
+		return append(args, "--", host, "farcall serve --stdio --allow rw")
+	case "kubectl":
+		parts := strings.Split(a.Addr, "/")
+		args := []string{"kubectl", "exec", "-i", "-n", parts[0], parts[1]}
+		if len(parts) == 3 {
+			args = append(args, "-c", parts[2])
+		}
+		return append(args, "--", "farcall", "serve", "--stdio", "--allow", "rw")
+	}
+	return nil
 }
 
 // Loopback tells that an address can be reached from this host only.

@@ -10,30 +10,37 @@ import (
 	"os/exec"
 )
 
-// Dial connects to a server.
-func Dial(ctx context.Context, a Address) (io.ReadWriteCloser, error) {
+// Dial connects to a server. For ssh and kubectl it runs the user's own command, with all its configuration, and a server there: what it says goes
+// to stderr.
+func Dial(ctx context.Context, a Address, stderr io.Writer) (io.ReadWriteCloser, error) {
+	if c := a.command(); c != nil {
+		return start(exec.Command(c[0], c[1:]...), stderr)
+	}
 	return new(net.Dialer).DialContext(ctx, a.Network, a.Addr)
 }
 
 // DialCommand starts a shell command that runs a server over its standard streams: ssh, kubectl exec. Closing the connection ends
 // its input and waits for it.
 func DialCommand(command string, stderr io.Writer) (io.ReadWriteCloser, error) {
-	cmd := exec.Command("/bin/sh", "-c", command)
+	return start(exec.Command("/bin/sh", "-c", command), stderr)
+}
+
+func start(cmd *exec.Cmd, stderr io.Writer) (io.ReadWriteCloser, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("run %q: %w", command, err)
+		return nil, fmt.Errorf("run %s: %w", cmd, err)
 	}
 	// Not StdoutPipe: Wait would close it under a reader.
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("run %q: %w", command, err)
+		return nil, fmt.Errorf("run %s: %w", cmd, err)
 	}
 	cmd.Stdout, cmd.Stderr = w, stderr
 	err = cmd.Start()
 	w.Close()
 	if err != nil {
 		r.Close()
-		return nil, fmt.Errorf("run %q: %w", command, err)
+		return nil, fmt.Errorf("run %s: %w", cmd, err)
 	}
 	return &process{r, in, cmd}, nil
 }

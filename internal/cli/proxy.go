@@ -43,6 +43,7 @@ type proxyOptions struct {
 	which       string
 	stats       string
 	cache       string
+	onLoss      string
 	debug       bool
 }
 
@@ -59,7 +60,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
-	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH or tcp://HOST:PORT")
+	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
 	f.StringVar(&o.command, "command", "", "a shell `COMMAND` that runs a server over its standard input and output")
 	f.BoolVar(&o.naive, "naive", false, "forward call by call, by ptrace, and fetch nothing ahead")
 	f.StringVar(&o.mechanism, "mechanism", "auto", "how calls are intercepted (`auto|notify|ptrace`)")
@@ -72,6 +73,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
 	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
+	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
 	return cmd
 }
@@ -147,6 +149,13 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		return misuse("proxy wants --to or --command")
 	}
 	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
+	switch o.onLoss {
+	case "eio":
+	case "kill":
+		run.Kill = true
+	default:
+		return &commandError{text: "invalid --on-loss argument: '" + o.onLoss + "'", hint: "it is eio or kill"}
+	}
 	if o.cache != "strict" {
 		run.TTL, err = time.ParseDuration(o.cache)
 		if err != nil || run.TTL < 0 {
@@ -204,7 +213,7 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 	if err != nil {
 		return nil, fail("%v", err)
 	}
-	c, err := remote.Dial(context.Background(), a)
+	c, err := remote.Dial(context.Background(), a, stderr)
 	if err != nil {
 		return nil, &commandError{text: err.Error(), hint: "is 'farcall serve --listen " + o.to + "' running?"}
 	}

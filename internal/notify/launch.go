@@ -54,11 +54,11 @@ const launcherFD = 3
 var ErrUnavailable = errors.New("seccomp user notification is not available")
 
 // Launch starts a program with a filter, and returns its listener. run is called before the program runs, and has to see to it that
-// Receive is called. cmd's ExtraFiles must be empty. ignored are the signals that the program is to start with ignored, bit 0 being
+// Receive is called; its error prevents the program. cmd's ExtraFiles must be empty. ignored are the signals that the program is to start with ignored, bit 0 being
 // signal 1.
 //
 // Errors: ErrUnavailable; errnos.
-func Launch(cmd *exec.Cmd, filter *seccomp.Program, ignored uint64, run func(*Listener)) error {
+func Launch(cmd *exec.Cmd, filter *seccomp.Program, ignored uint64, run func(*Listener) error) error {
 	code := filter.Encode()
 	mem, err := unix.MemfdCreate("launch", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -89,12 +89,14 @@ func Launch(cmd *exec.Cmd, filter *seccomp.Program, ignored uint64, run func(*Li
 	}
 	cmd.Process = self.Process
 	l, err := adopt(self.Process.Pid, pg)
+	if err == nil {
+		err = run(l)
+	}
 	if err != nil {
 		_ = self.Process.Kill()
 		_, _ = self.Process.Wait()
 		return err
 	}
-	run(l)
 	atomic.StoreUint32(&pg.state, launchGo)
 	futexWake(&pg.state)
 	return nil

@@ -24,11 +24,17 @@ func (p *Proxy) notify(ctx context.Context, cmd *exec.Cmd) (Status, error) {
 		return Status{}, err
 	}
 	done := make(chan error, 1)
-	err = notify.Launch(cmd, filter, uint64(engine.OriginallyIgnored()), func(l *notify.Listener) {
+	err = notify.Launch(cmd, filter, uint64(engine.OriginallyIgnored()), func(l *notify.Listener) error {
+		w, err := notify.Watch(l)
+		if err != nil {
+			return fmt.Errorf("start watchdog: %w", err)
+		}
 		go func() {
+			defer w.Done()
 			defer l.Close()
-			done <- p.listen(l)
+			done <- p.listen(ctx, l, w)
 		}()
+		return nil
 	})
 	if err != nil {
 		return Status{}, err
@@ -74,7 +80,9 @@ func wait(cmd *exec.Cmd) (st Status, err error) {
 
 // listen answers calls until no process is left that makes any. What does not need the server is answered on this thread, which is
 // quickest; the rest elsewhere, so that it holds nobody up.
-func (p *Proxy) listen(l *notify.Listener) error {
+//
+// When ctx is done, programs are killed as they make calls.
+func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchdog) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for {
@@ -85,6 +93,11 @@ func (p *Proxy) listen(l *notify.Listener) error {
 		}
 		if err != nil {
 			return err
+		}
+		w.Saw(t.TID())
+		if ctx.Err() != nil {
+			_ = unix.Kill(t.TID(), unix.SIGKILL)
+			continue
 		}
 		t.mem.Reset(int(t.Notification.TID))
 		if rest := p.Handle(t); rest != nil {

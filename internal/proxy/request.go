@@ -228,8 +228,7 @@ func (q *request) fault(e unix.Errno) { q.answer(-int64(e)) }
 // result answers with what came from the server, or with EIO because nothing did.
 func (q *request) result(ret int64, err error) {
 	if err != nil {
-		var errno unix.Errno
-		if errors.As(err, &errno) {
+		if errno, ok := err.(unix.Errno); ok { // not one of the connection's, further inside
 			q.Return(-int64(errno))
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"sync"
 	"time"
 
@@ -24,7 +25,8 @@ type Run struct {
 	Local  bool // the identity of this host
 	Ptrace bool // not user notification
 	TTL    time.Duration
-	Dir    string
+	Kill   bool   // end the programs if the session is lost
+	Dir    string // in which the program starts, as it sees it
 	Path   string
 	Args   []string
 	Debug  func(format string, args ...any)
@@ -50,6 +52,9 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		lost.Lock()
 		lost.err = err
 		lost.Unlock()
+		if r.Kill {
+			cancel()
+		}
 	})
 	if err != nil {
 		return st, err
@@ -71,6 +76,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	cmd := &exec.Cmd{Path: r.Path, Args: r.Args, Dir: dir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	cmd.Env = append(os.Environ(), "PWD="+r.Dir)
+	defer swallow()()
 	if r.Ptrace {
 		err = p.NewTracer().Run(ctx, cmd)
 	} else {
@@ -97,4 +103,18 @@ func (p *Proxy) startDir(dir string) (string, error) {
 		return "", fmt.Errorf("working directory %s: %w", dir, err)
 	}
 	return d.stub, nil
+}
+
+// swallow keeps signals of the terminal, which the program gets too, from ending the proxy before the program. It returns what undoes that.
+func swallow() func() {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, unix.SIGINT, unix.SIGQUIT)
+	go func() {
+		for range c {
+		}
+	}()
+	return func() {
+		signal.Stop(c)
+		close(c)
+	}
 }
