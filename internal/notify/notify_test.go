@@ -21,7 +21,7 @@ func TestLayout(t *testing.T) {
 		}
 	}
 	var n Notification
-	if off := unsafe.Offsetof(n.Data) + unsafe.Offsetof(n.Args); off != 32 {
+	if off := unsafe.Offsetof(n.Args); off != 32 {
 		t.Errorf("arguments at %d", off)
 	}
 }

@@ -95,7 +95,8 @@ func (q *request) program(p *place) (name string, head []byte, ret int64, err er
 	// Named as the original, which is what the process is called then.
 	at := filepath.Join(q.temp, "exec", strconv.FormatUint(q.copies.Add(1), 10))
 	name = filepath.Join(at, filepath.Base(o.path))
-	if err := os.MkdirAll(at, 0o755); err == nil {
+	err = os.MkdirAll(at, 0o755)
+	if err == nil {
 		err = os.WriteFile(name, content, 0o755)
 	}
 	if err != nil {

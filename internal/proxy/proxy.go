@@ -80,7 +80,8 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
-	if err := os.Mkdir(p.dirs.root, 0o711); err == nil {
+	err = os.Mkdir(p.dirs.root, 0o711)
+	if err == nil {
 		err = os.Chmod(temp, 0o711) // programs of other users have to get through
 	}
 	if err == nil {
