@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ type proxyOptions struct {
 	which       string
 	stats       string
 	cache       string
+	net         string
 	onLoss      string
 	debug       bool
 }
@@ -72,6 +74,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.BoolVar(&o.local, "local-identity", false, "uname, getuid and the like tell of this host")
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
+	f.StringVar(&o.net, "net", "local", "connect sockets from this host, or from the other (`local|remote`)")
 	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
 	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
@@ -149,6 +152,16 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		return misuse("proxy wants --to or --command")
 	}
 	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
+	switch o.net {
+	case "local":
+	case "remote":
+		if run.Ptrace {
+			return misuse("--net remote needs user notification")
+		}
+		run.Net = true
+	default:
+		return &commandError{text: "invalid --net argument: '" + o.net + "'", hint: "it is local or remote"}
+	}
 	switch o.onLoss {
 	case "eio":
 	case "kill":
@@ -170,8 +183,8 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	case o.mechanism != "auto" && o.mechanism != "notify":
 		return &commandError{text: "invalid --mechanism argument: '" + o.mechanism + "'", hint: "it is auto, notify or ptrace"}
 	}
-	if run.Path, err = findProgram(args[0], os.Getenv("PATH")); err != nil {
-		return err
+	if run.Path = programPath(args[0], view); run.Path == "" {
+		return &commandError{text: args[0] + ": not found on this host", hint: "name a program of the other host by its path"}
 	}
 	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help proxy"}
 	if o.debug {
@@ -194,6 +207,23 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		return exitStatus(128 + int(status.Signal))
 	}
 	return exitStatus(status.Code)
+}
+
+// programPath finds a program of this host. One that is named by a path may be the other host's: that is for the run to find out.
+func programPath(word string, v proxy.View) string {
+	if strings.Contains(word, "/") {
+		return word
+	}
+	var here []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if !path.IsAbs(dir) {
+			continue
+		}
+		if side, _, _ := v.Place(dir); side == proxy.Local {
+			here = append(here, dir)
+		}
+	}
+	return searchPath(word, strings.Join(here, ":"))
 }
 
 // connect begins the session.

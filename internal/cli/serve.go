@@ -36,6 +36,7 @@ type serveOptions struct {
 	root     string
 	allow    string
 	audit    string
+	connect  []string
 }
 
 // newServeCommand executes calls for others.
@@ -56,6 +57,7 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.BoolVar(&o.insecure, "insecure", false, "serve TCP clients without knowing who they are")
 	f.StringVar(&o.root, "root", "", "let clients see nothing but `DIR`, as their root directory")
 	f.StringVar(&o.allow, "allow", "ro", "ro: clients look at files; rw: they change them too (`ro|rw`)")
+	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, or one of these and :PORT")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
 	return cmd
 }
@@ -69,6 +71,13 @@ func runServe(std Streams, o serveOptions) error {
 		opts.Write = true
 	default:
 		return &commandError{text: "invalid --allow argument: '" + o.allow + "'", hint: "it is ro or rw"}
+	}
+	for _, c := range o.connect {
+		d, err := server.ParseDestination(c)
+		if err != nil {
+			return fail("%v", err)
+		}
+		opts.Connect = append(opts.Connect, d...)
 	}
 	if (o.listen != "") == o.stdio {
 		return misuse("serve wants --listen or --stdio")

@@ -52,6 +52,7 @@ const (
 	iocSetFlags = 0x40082104
 
 	flagContinue = 1 // SECCOMP_USER_NOTIF_FLAG_CONTINUE, Linux 5.5
+	addFDSetFD   = 1 // SECCOMP_ADDFD_FLAG_SETFD, Linux 5.9
 	addFDSend    = 2 // SECCOMP_ADDFD_FLAG_SEND, Linux 5.14
 	syncWakeUp   = 1 // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6
 )
@@ -143,6 +144,15 @@ func (l *Listener) Continue(id uint64) error {
 func (l *Listener) Restart(id uint64) error {
 	r := response{id: id, err: -errRestart}
 	return l.ioctl(iocSend, unsafe.Pointer(&r))
+}
+
+// Substitute puts a copy of the descriptor file into the thread's process in place of its descriptor fd. The call waits on.
+func (l *Listener) Substitute(id uint64, file, fd int, cloexec bool) error {
+	a := addFD{id: id, flags: addFDSetFD, srcFD: uint32(file), newFD: uint32(fd)}
+	if cloexec {
+		a.newFDFlags = unix.O_CLOEXEC
+	}
+	return l.ioctl(iocAddFD, unsafe.Pointer(&a))
 }
 
 // Install puts a copy of the descriptor into the thread's process, and its number there is the call's result. Errors: ENOENT if the call does

@@ -120,18 +120,24 @@ func (q *request) mode(mode uint32) uint32 {
 
 // umaskOf reads a thread's umask, which no call tells without changing it.
 func umaskOf(tid int) uint32 {
-	f, err := os.Open("/proc/" + strconv.Itoa(tid) + "/status")
+	n, err := strconv.ParseUint(statusOf(tid, "Umask:"), 8, 32)
 	if err != nil {
 		return 0o22
 	}
+	return uint32(n)
+}
+
+// statusOf is a field of a thread's /proc/TID/status (proc_pid_status(5)), "" if it is gone.
+func statusOf(tid int, field string) string {
+	f, err := os.Open("/proc/" + strconv.Itoa(tid) + "/status")
+	if err != nil {
+		return ""
+	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "Umask:"); ok {
-			n, err := strconv.ParseUint(strings.TrimSpace(rest), 8, 32)
-			if err == nil {
-				return uint32(n)
-			}
+		if rest, ok := strings.CutPrefix(lines.Text(), field); ok {
+			return strings.TrimSpace(rest)
 		}
 	}
-	return 0o22
+	return ""
 }

@@ -28,6 +28,15 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
 	q.space.Else = t
+	if f := network[q.name]; f != nil {
+		if !p.opts.Net && (q.name == "connect" || q.name == "bind") {
+			q.socketPath()
+			return nil
+		}
+		if p.opts.Net {
+			return f(q)
+		}
+	}
 	if f := spot[q.name]; f != nil && f(q) {
 		return nil
 	}

@@ -17,17 +17,16 @@ var kept = map[string]bool{
 	"epoll_pwait2": true, "epoll_create": true, "epoll_create1": true,
 	"signalfd": true, "signalfd4": true, "timerfd_settime": true, "timerfd_gettime": true, "inotify_rm_watch": true,
 	"pidfd_send_signal": true, "pidfd_getfd": true, "process_madvise": true, "process_mrelease": true, "setns": true, "waitid": true,
-	// Sockets are this host's.
-	"accept": true, "accept4": true, "listen": true, "shutdown": true, "getsockname": true, "getpeername": true,
-	"getsockopt": true, "setsockopt": true, "sendto": true, "recvfrom": true, "sendmsg": true, "recvmsg": true, "sendmmsg": true,
+	// Sockets are this host's, or stand-ins of which these are true.
+	"accept": true, "accept4": true, "listen": true, "shutdown": true, "sendmsg": true, "recvmsg": true, "sendmmsg": true,
 	"recvmmsg":     true,
 	"mq_timedsend": true, "mq_timedreceive": true, "mq_notify": true, "mq_getsetattr": true,
 	"landlock_add_rule": true, "landlock_restrict_self": true, "bpf": true, "perf_event_open": true,
 }
 
-// intercepted tells whether a native call has to be seen: whether it can name a file.
-func intercepted(d *syscalls.Call) bool {
-	if kept[d.Name] {
+// intercepted tells whether a native call has to be seen: whether it can name a file, or, with net, is about a socket that may be the server's.
+func intercepted(d *syscalls.Call, net bool) bool {
+	if kept[d.Name] || network[d.Name] != nil && !net && d.Name != "connect" && d.Name != "bind" {
 		return false
 	}
 	if spot[d.Name] != nil {
@@ -45,11 +44,11 @@ func intercepted(d *syscalls.Call) bool {
 const mapAnonymous = unix.MAP_ANONYMOUS
 
 // rules are the filter's rules for the calls that are seen.
-func rules(action seccomp.Action) []seccomp.Rule {
+func rules(action seccomp.Action, net bool) []seccomp.Rule {
 	var out []seccomp.Rule
 	for nr := range nativeABI.Names() {
 		d := linux.Describe(nativeABI, nr)
-		if d == nil || !intercepted(d) {
+		if d == nil || !intercepted(d, net) {
 			continue
 		}
 		if d.Name == "mmap" {
@@ -61,9 +60,9 @@ func rules(action seccomp.Action) []seccomp.Rule {
 }
 
 // spec is the whole filter. Calls of other ABIs fail: nobody would see them.
-func spec(action seccomp.Action) seccomp.Spec {
+func spec(action seccomp.Action, net bool) seccomp.Spec {
 	enosys := seccomp.Errno(unix.ENOSYS)
-	s := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{nativeABI: {Rules: rules(action)}}, Other: enosys}
+	s := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{nativeABI: {Rules: rules(action, net)}}, Other: enosys}
 	if nativeABI == syscalls.AMD64 {
 		s.Calls[syscalls.X32] = seccomp.Calls{Default: enosys}
 	}
@@ -71,11 +70,11 @@ func spec(action seccomp.Action) seccomp.Spec {
 }
 
 // callSet is the same for a tracer.
-func callSet() *filter.CallSet {
+func callSet(net bool) *filter.CallSet {
 	set := new(filter.CallSet)
 	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
 		for nr := range abi.Names() {
-			if d := linux.Describe(abi, nr); abi != nativeABI || d == nil || intercepted(d) {
+			if d := linux.Describe(abi, nr); abi != nativeABI || d == nil || intercepted(d, net) {
 				set.Add(abi, nr)
 			}
 		}

@@ -19,7 +19,7 @@ import (
 
 // notify runs a program whose calls arrive by user notification.
 func (p *Proxy) notify(ctx context.Context, cmd *exec.Cmd) (Status, error) {
-	filter, err := seccomp.Compile(spec(seccomp.Notify))
+	filter, err := seccomp.Compile(spec(seccomp.Notify, p.opts.Net))
 	if err != nil {
 		return Status{}, err
 	}
@@ -157,6 +157,10 @@ func (t *notified) Install(file int, cloexec bool) {
 		errors.As(err, &errno)
 		t.Return(-int64(errno)) // EMFILE
 	}
+}
+
+func (t *notified) Substitute(file, fd int, cloexec bool) error {
+	return t.listener.Substitute(t.ID, file, fd, cloexec)
 }
 
 // Redirect makes a tracee of the thread for a moment: it is stopped on its way out of the call, which it is to make again, with

@@ -27,6 +27,9 @@ type Options struct {
 	// Local keeps the identity of this host: by default uname(2), getuid(2) and their like tell of the server.
 	Local bool
 
+	// Net has sockets connected by the server.
+	Net bool
+
 	// TTL is how long what is known about the server's names and attributes is believed. Changes by programs of this proxy are
 	// seen at once in any case. 0: it is not kept at all.
 	TTL time.Duration
@@ -43,16 +46,17 @@ const (
 
 // A Proxy decides and carries.
 type Proxy struct {
-	conn    *client.Conn
-	opts    Options
-	cache   *cache
-	objects *objects
-	dirs    *directories
-	temp    string
-	counts  counts
-	copies  atomic.Uint64 // of programs
-	failed  sync.Once
-	lost    func(error) // the session is over
+	conn        *client.Conn
+	opts        Options
+	cache       *cache
+	objects     *objects
+	connections connections
+	dirs        *directories
+	temp        string
+	counts      counts
+	copies      atomic.Uint64 // of programs
+	failed      sync.Once
+	lost        func(error) // the session is over
 }
 
 // Counts say what became of the calls that were intercepted.
@@ -79,6 +83,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		opts.TTL = 0
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	p.connections.byInode = map[uint64]*connection{}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {

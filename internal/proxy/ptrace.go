@@ -15,7 +15,7 @@ import (
 // NewTracer makes a tracer whose programs' calls the proxy handles, one at a time, by ptrace: slower than user notification, and possible
 // where that is not.
 func (p *Proxy) NewTracer() *farcall.Tracer {
-	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(), Undecoded: true})
+	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(false), Undecoded: true})
 	tr.Use(p.Middleware)
 	return tr
 }
@@ -76,6 +76,9 @@ func (t *traced) Install(file int, cloexec bool) {
 		return unix.SYS_OPENAT, [6]uint64{uint64(at), put([]byte(name)), flags}
 	})
 }
+
+// Substitute is not possible: a tracer cannot put a socket into another process.
+func (t *traced) Substitute(int, int, bool) error { return farcall.ErrNotSupported }
 
 func (t *traced) Redirect(build func(put func([]byte) uint64) (uint64, [6]uint64)) {
 	s := scratch{sp: t.call.Decoded().SP, write: t.Write}

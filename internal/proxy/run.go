@@ -24,6 +24,7 @@ type Run struct {
 	Naive  bool
 	Local  bool // the identity of this host
 	Ptrace bool // not user notification
+	Net    bool // sockets are connected by the server
 	TTL    time.Duration
 	Kill   bool   // end the programs if the session is lost
 	Dir    string // in which the program starts, as it sees it
@@ -48,7 +49,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, TTL: r.TTL, Debug: r.Debug}, func(err error) {
+	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug}, func(err error) {
 		lost.Lock()
 		lost.err = err
 		lost.Unlock()

@@ -19,6 +19,8 @@ type Trap interface {
 	Continue()
 	// Install gives the program a copy of the supervisor's descriptor file, whose number is the call's result.
 	Install(file int, cloexec bool)
+	// Substitute puts a copy of the supervisor's descriptor file in the place of the program's descriptor fd. The call waits on.
+	Substitute(file, fd int, cloexec bool) error
 	// Redirect has the kernel execute another call. build is called while the thread stands still; put stores bytes in the program's
 	// memory, where they stay until the call is done, and returns their address.
 	Redirect(build func(put func([]byte) uint64) (number uint64, args [6]uint64))

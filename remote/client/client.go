@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"farcall/decode"
+	"farcall/remote/stream"
 	"farcall/remote/wire"
 )
 
@@ -37,6 +38,8 @@ type Conn struct {
 	ended   chan struct{}
 
 	marshallers sync.Pool
+	mux         *stream.Mux
+	streams     atomic.Uint32
 
 	roundTrips, oneWay, sent, received atomic.Int64
 }
@@ -54,6 +57,7 @@ type Counts struct {
 // Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
 func New(rwc io.ReadWriteCloser) (*Conn, error) {
 	c := &Conn{rwc: rwc, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
+	c.mux = stream.New(1<<16, c.send)
 	c.marshallers.New = func() any { return new(wire.Marshaller) }
 	r := bufio.NewReaderSize(rwc, 64<<10)
 	if err := c.hello(r); err != nil {
@@ -65,7 +69,7 @@ func New(rwc io.ReadWriteCloser) (*Conn, error) {
 }
 
 func (c *Conn) hello(r io.Reader) error {
-	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX}
+	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial}
 	if _, err := c.rwc.Write(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: h.Encode()})); err != nil {
 		return err
 	}
@@ -112,6 +116,7 @@ func (c *Conn) Err() error {
 // Close ends the session. Requests under way fail.
 func (c *Conn) Close() error {
 	c.fail(fmt.Errorf("%w: closed", ErrLost))
+	c.mux.Close()
 	return c.rwc.Close()
 }
 
@@ -150,6 +155,12 @@ func (c *Conn) receive(r io.Reader) {
 				return
 			}
 			continue
+		case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
+			if err := c.mux.Handle(f); err != nil {
+				c.end(err)
+				return
+			}
+			continue
 		}
 		c.mu.Lock()
 		ch := c.pending[f.ID]
@@ -167,6 +178,7 @@ func (c *Conn) receive(r io.Reader) {
 func (c *Conn) end(err error) {
 	c.fail(err)
 	c.rwc.Close()
+	c.mux.Close()
 }
 
 func (c *Conn) send(f wire.Frame) error {
@@ -290,4 +302,29 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 func (c *Conn) CloseHandle(handle uint32) {
 	c.oneWay.Add(1)
 	_ = c.send(wire.Frame{Op: wire.OpClose, Payload: binary.LittleEndian.AppendUint32(nil, handle)}) // Err has it
+}
+
+// Dial has the server connect a socket. If the result's Ret is 0, the stream is to be attached to what stands for the socket here. The
+// error is one of Syscall's.
+func (c *Conn) Dial(datagram bool, addr []byte) (*wire.Dialed, *stream.Stream, error) {
+	if c.welcome.Caps&wire.CapDial == 0 {
+		return &wire.Dialed{Ret: -int64(syscall.ENETUNREACH)}, nil, nil
+	}
+	id := c.streams.Add(1)
+	st, err := c.mux.Open(id)
+	if err != nil {
+		return &wire.Dialed{Ret: -int64(syscall.EMFILE)}, nil, nil
+	}
+	answer, err := c.Do(wire.OpDial, wire.OpDialed, (&wire.Dial{Stream: id, Datagram: datagram, Addr: addr}).Encode())
+	r := new(wire.Dialed)
+	if err == nil {
+		if err = r.Decode(answer); err != nil {
+			c.end(err)
+		}
+	}
+	if err != nil || r.Ret < 0 {
+		st.Drop()
+		return r, nil, err
+	}
+	return r, st, nil
 }

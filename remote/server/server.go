@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync"
 
+	"farcall/remote/stream"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,9 @@ type Options struct {
 	// MaxWaiting is how many calls of a session may wait for something, such as the other end of a pipe, at a time; 0 means 64.
 	// More give EAGAIN.
 	MaxWaiting int
+
+	// Connect are the addresses that clients may connect to; without any, nothing.
+	Connect []Destination
 
 	// Audit, if not nil, is told of each call that was executed or refused, after it. It is called by several goroutines.
 	Audit func(*Record)
@@ -56,7 +60,7 @@ func New(opts Options) *Server {
 	return s
 }
 
-const capabilities = wire.CapOpenX | wire.CapListX
+const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial
 
 // A session is what one client has open.
 type session struct {
@@ -64,6 +68,8 @@ type session struct {
 	peer    string
 	waiting chan struct{} // a token for each call that waits
 	quit    chan struct{}
+
+	mux *stream.Mux
 
 	out sync.Mutex // writes of frames
 	w   io.Writer
@@ -82,11 +88,13 @@ func (s *Server) Serve(ctx context.Context, conn io.ReadWriteCloser, peer string
 		Server: s, peer: peer, w: conn, handles: map[uint32]*handle{},
 		waiting: make(chan struct{}, s.opts.MaxWaiting), quit: make(chan struct{}),
 	}
+	ses.mux = stream.New(maxStreams, ses.send)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() {
 		stop()
 		close(ses.quit)
 		conn.Close()
+		ses.mux.Close()
 		ses.closeAll()
 	}()
 	err := ses.run(conn)
@@ -163,6 +171,10 @@ func (s *session) handle(f wire.Frame) error {
 		return s.openX(f)
 	case wire.OpListX:
 		return s.listX(f)
+	case wire.OpDial:
+		return s.dial(f)
+	case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
+		return s.mux.Handle(f)
 	case wire.OpPing:
 		return s.send(wire.Frame{Op: wire.OpPong, ID: f.ID, Payload: f.Payload})
 	}

@@ -40,11 +40,18 @@ const (
 	OpListed  Op = 10
 	OpPing    Op = 11 // either side; answered by OpPong with the same payload
 	OpPong    Op = 12
+	OpDial    Op = 13 // client: connect a socket
+	OpDialed  Op = 14
+	OpData    Op = 15 // either side, no answer: bytes, or a datagram, of a stream
+	OpWindow  Op = 16 // either side, no answer: that many more bytes may be sent
+	OpEOF     Op = 17 // either side, no answer: nothing more comes
+	OpReset   Op = 18 // either side, no answer: the stream is over, both ways
 )
 
 var opNames = [...]string{
 	OpHello: "HELLO", OpWelcome: "WELCOME", OpRefuse: "REFUSE", OpCall: "CALL", OpResult: "RESULT", OpClose: "CLOSE",
 	OpOpenX: "OPENX", OpOpened: "OPENED", OpListX: "LISTX", OpListed: "LISTED", OpPing: "PING", OpPong: "PONG",
+	OpDial: "DIAL", OpDialed: "DIALED", OpData: "DATA", OpWindow: "WINDOW", OpEOF: "EOF", OpReset: "RESET",
 }
 
 func (o Op) String() string {

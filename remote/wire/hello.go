@@ -15,6 +15,7 @@ type Capability uint64
 const (
 	CapOpenX Capability = 1 << iota // OPENX
 	CapListX                        // LISTX
+	CapDial                         // DIAL
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.
