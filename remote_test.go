@@ -46,6 +46,7 @@ for d in bin sbin lib lib64; do ln -s usr/$d $root/$d; done
 cp -a /etc/ld.so.cache /etc/passwd /etc/group /etc/alternatives $root/etc/
 echo far > $root/etc/hostname
 hostname far
+ip link set lo up
 exec -a farcall "$farcall" serve --listen unix://$sock --root $root "$@"
 `
 
@@ -454,4 +455,98 @@ func TestRemoteSupervisorKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
+}
+
+// farNetwork is a web server, a name server that knows one address, and a datagram service, for the network of the far host.
+const farNetwork = `
+import http.server, socket, threading, sys
+def dns():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 53))
+    while True:
+        d, a = s.recvfrom(2000)
+        end = d.index(b"\0", 12) + 5
+        v4 = d[end-4:end-2] == b"\0\1"
+        answer = b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4\x7f\0\0\1" if v4 else b""
+        s.sendto(d[:2] + b"\x81\x80\0\1\0" + bytes([v4]) + b"\0\0\0\0" + d[12:end] + answer, a)
+def upper():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 5353))
+    while True:
+        d, a = s.recvfrom(2000); s.sendto(d.upper(), a)
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        b = b"x" * 3000000 if self.path == "/big" else b"hello from " + self.headers["Host"].encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(b))); self.end_headers(); self.wfile.write(b)
+    def do_POST(self):
+        n = sum(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200); self.end_headers(); self.wfile.write(str(n).encode())
+    def log_message(self, *a): pass
+web = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), H)
+for f in dns, upper: threading.Thread(target=f, daemon=True).start()
+threading.Thread(target=web.serve_forever, daemon=True).start()
+for port in 53, 5353: # until both are bound
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            try: s.bind(("127.0.0.1", port))
+            except OSError: break
+print("ready", flush=True)
+sys.stdin.read()
+`
+
+// TestRemoteNetwork has programs reach what only the far host can reach.
+func TestRemoteNetwork(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw", "--connect", "127.0.0.0/8")
+	if err := os.WriteFile(filepath.Join(h.root, "etc/resolv.conf"), []byte("nameserver 127.0.0.1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	services := exec.Command("nsenter", "-t", fmt.Sprint(h.pid), "-n", "/usr/bin/python3", "-c", farNetwork)
+	in, err := services.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := services.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	services.Stderr = os.Stderr
+	if err := services.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		_ = services.Wait()
+	}()
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	for _, c := range []struct {
+		args []string
+		out  string
+		code int
+	}{
+		{[]string{"curl", "-sS", "http://127.0.0.1:8000/"}, "hello from 127.0.0.1:8000", 0},
+		{[]string{"curl", "-sS", "http://name.example:8000/"}, "hello from name.example:8000", 0},
+		{[]string{"bash", "-c", "curl -sS http://127.0.0.1:8000/big | wc -c"}, "3000000\n", 0},
+		{[]string{"bash", "-c", "head -c 2000000 /dev/zero | tr '\\0' '\\1' | curl -sS --data-binary @- http://127.0.0.1:8000/"}, "2000000", 0},
+		{[]string{"curl", "-s", "http://127.0.0.1:9/"}, "", 7}, // refused
+		{[]string{"curl", "-s", "http://192.0.2.1/"}, "", 7},   // not allowed
+		{[]string{"getent", "hosts", "name.example"}, "127.0.0.1       name.example\n", 0},
+		{[]string{"python3", "-c", `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("127.0.0.1", 5353)); s.send(b"one"); print(s.recvfrom(9), s.getpeername())
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b"two", ("127.0.0.1", 5353)); print(s.recvfrom(9))
+s = socket.create_connection(("127.0.0.1", 8000)); s.settimeout(5); s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+print(s.type, s.family, s.getpeername(), s.getsockname()[0]); d = s.dup(); s.close()
+d.sendall(b"GET / HTTP/1.0\r\nHost: h\r\n\r\n"); d.shutdown(socket.SHUT_WR); print(d.makefile().read().split()[-1])
+`}, "(b'ONE', ('127.0.0.1', 5353)) ('127.0.0.1', 5353)\n(b'TWO', ('127.0.0.1', 5353))\n" +
+			"1 2 ('127.0.0.1', 8000) 127.0.0.1\nh\n", 0},
+	} {
+		got := h.proxied([]string{"--net", "remote"}, c.args...)
+		if got.stdout != c.out || got.code != c.code {
+			t.Errorf("%q: %d %q %q, want %d %q", c.args, got.code, got.stdout, got.stderr, c.code, c.out)
+		}
+	}
+	// This host's network knows nothing of all that.
+	if got := h.proxied([]string{"--net", "local"}, "curl", "-sS", "http://127.0.0.1:8000/"); got.code != 7 {
+		t.Errorf("from here: %+v", got)
+	}
 }
