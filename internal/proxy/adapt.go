@@ -18,7 +18,7 @@ var lengths = map[string]struct {
 	max uint64
 }{
 	"read": {2, wire.MaxIO}, "write": {2, wire.MaxIO}, "pread64": {2, wire.MaxIO}, "pwrite64": {2, wire.MaxIO},
-	"getdents64": {2, 64 << 10}, "readlinkat": {3, unix.PathMax}, "sendfile": {3, 1 << 30},
+	"getdents64": {2, 64 << 10}, "readlinkat": {3, unix.PathMax}, "sendfile": {3, 1 << 30}, "copy_file_range": {4, 1 << 30},
 	// XATTR_SIZE_MAX and XATTR_LIST_MAX, linux/limits.h
 	"getxattr": {3, 1 << 16}, "lgetxattr": {3, 1 << 16}, "fgetxattr": {3, 1 << 16},
 	"listxattr": {2, 1 << 16}, "llistxattr": {2, 1 << 16}, "flistxattr": {2, 1 << 16},

@@ -245,6 +245,7 @@ func carry(q *request) {
 // those.
 var dataOnly = map[string]bool{
 	"write": true, "writev": true, "pwrite64": true, "pwritev": true, "pwritev2": true, "ftruncate": true, "fallocate": true, "sendfile": true,
+	"copy_file_range": true,
 }
 
 // regs makes the registers of a call's generic form.

@@ -168,7 +168,7 @@ func (q *request) locate(role pathRole) (place, error) {
 
 // absolute is the server's absolute name of a place, for calls that take no directory.
 func (p *place) absolute() string {
-	if p.base == nil || !p.base.remote {
+	if p.base == nil || !p.base.remote || p.text == "" {
 		return p.far
 	}
 	return join(p.base.path, p.far)

@@ -29,7 +29,7 @@ func init() { // its functions refer to it
 		"vmsplice":        func(q *request) { q.result(-int64(unix.EINVAL), nil) },
 		"sendfile":        sendfile,
 		"getdents64":      readDir,
-		"copy_file_range": func(q *request) { q.result(-int64(unix.EXDEV), nil) },
+		"copy_file_range": copyRange,
 	}
 }
 
@@ -241,6 +241,16 @@ func fcntl(q *request) {
 	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
 	default:
 		q.result(-int64(unix.EINVAL), nil)
+		return
+	}
+	carry(q)
+}
+
+// copyRange between two files of the server is executed there, at the files' positions: those that are given are also changed, which
+// the description does not say.
+func copyRange(q *request) {
+	if q.objs[0] == nil || q.objs[1] == nil || q.args[1] != 0 || q.args[3] != 0 {
+		q.result(-int64(unix.EXDEV), nil) // programs read and write instead
 		return
 	}
 	carry(q)

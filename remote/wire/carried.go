@@ -65,6 +65,7 @@ var carried = []Carried{
 	{Name: "truncate", Access: AccessWrite},
 	{Name: "ftruncate", Access: AccessWrite},
 	{Name: "fallocate", Access: AccessWrite},
+	{Name: "copy_file_range", Access: AccessWrite},
 	{Name: "sendfile", Access: AccessWrite, Blocks: true},
 	{Name: "fadvise64"},
 	{Name: "fsync"},
