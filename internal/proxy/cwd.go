@@ -17,10 +17,12 @@ import (
 
 // A directory is one of the server's that is, or was, somebody's working directory.
 type directory struct {
-	stub   string // the empty directory
-	path   string // the server's name for it
-	handle uint32
+	stub string // the empty directory
+	*object
 }
+
+// maxHeld is how many of them are kept open on the server; the others are opened again when they are needed.
+const maxHeld = 200
 
 type inode struct {
 	major, minor uint32
@@ -41,6 +43,7 @@ type directories struct {
 	mu      sync.Mutex
 	byStub  map[string]*directory
 	byInode map[inode]*directory
+	held    []*directory // those that may be open, in the order in which they were opened
 }
 
 // of returns the directory that a path, as /proc shows it, stands for; nil if it is none of ours.
@@ -57,7 +60,8 @@ func (ds *directories) of(stub string) *directory {
 func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err error) {
 	// With "." behind it, the directory has to be searchable, as for chdir(2).
 	ask := strings.TrimSuffix(path, "/") + "/."
-	r, err := p.conn.OpenX(&wire.OpenX{Dir: dir, Path: ask, Flags: unix.O_PATH | unix.O_DIRECTORY})
+	const flags = unix.O_PATH | unix.O_DIRECTORY
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: dir, Path: ask, Flags: flags})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -72,14 +76,40 @@ func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err err
 		p.conn.CloseHandle(uint32(r.Ret))
 		return d, 0, nil
 	}
-	d = &directory{stub: filepath.Join(ds.root, strconv.Itoa(len(ds.byStub))), path: r.Path, handle: uint32(r.Ret)}
-	if d.path == "" { // no /proc there
-		d.path = path
+	o := &object{path: r.Path, flags: flags, statx: r.Statx, handle: uint32(r.Ret), held: true}
+	if o.path == "" { // no /proc there
+		o.path = path
 	}
+	d = &directory{filepath.Join(ds.root, strconv.Itoa(len(ds.byStub))), o}
 	if err := os.Mkdir(d.stub, 0o555); err != nil {
-		p.conn.CloseHandle(d.handle)
+		p.release(o)
 		return nil, -int64(unix.EIO), nil
 	}
 	ds.byStub[d.stub], ds.byInode[ino] = d, d
+	p.hold(d)
 	return d, 0, nil
+}
+
+// hold notes that a directory is open on the server, and closes the one that has been for longest if there are too many. p.dirs.mu is held.
+func (p *Proxy) hold(d *directory) {
+	ds := p.dirs
+	ds.held = append(ds.held, d)
+	if len(ds.held) > maxHeld {
+		p.release(ds.held[0].object)
+		ds.held = ds.held[1:]
+	}
+}
+
+// dirHandle is the server's handle of a directory. Its error is handle's.
+func (p *Proxy) dirHandle(d *directory) (uint32, error) {
+	d.mu.Lock()
+	held := d.held
+	d.mu.Unlock()
+	h, err := p.handle(d.object)
+	if err == nil && !held {
+		p.dirs.mu.Lock()
+		p.hold(d)
+		p.dirs.mu.Unlock()
+	}
+	return h, err
 }

@@ -165,8 +165,8 @@ func (q *request) learned(turn uint64, ret int64, statx []byte) {
 		return
 	}
 	switch {
-	case ret == -int64(unix.ENOENT) || ret == -int64(unix.ENOTDIR):
-		q.cache.learn(turn, name, ask.follow(&q.args), known{errno: unix.Errno(-ret)})
+	case ret == -int64(unix.ENOENT): // not ENOTDIR, which may be about what the call wanted of the file
+		q.cache.learn(turn, name, ask.follow(&q.args), known{errno: unix.ENOENT})
 	case ret == 0 && statx != nil:
 		q.cache.learn(turn, name, ask.follow(&q.args), known{statx: statx})
 	}

@@ -96,7 +96,7 @@ func (q *request) dir(p *place) (uint32, error) {
 	case p.base == nil || !p.base.remote:
 		return wire.CWD, nil
 	case p.base.cwd != nil:
-		return p.base.cwd.handle, nil
+		return q.dirHandle(p.base.cwd)
 	}
 	return q.handle(p.base.object)
 }
