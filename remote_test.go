@@ -360,8 +360,8 @@ func TestRemoteRoundTrips(t *testing.T) {
 		most int
 	}{
 		{"cat", []string{"cat", "a.txt"}, 2},
-		{"ls -l", []string{"ls", "-l", "many"}, 12},
-		{"grep -r", []string{"grep", "-r", "x", "many"}, 7 + 23}, // a file each
+		{"ls -l", []string{"ls", "-l", "many"}, 11},
+		{"grep -r", []string{"grep", "-r", "x", "many"}, 6 + 23}, // a file each
 		{"stat of 23", append([]string{"stat", "-c", "%s"}, strings.Fields(strings.Repeat("many/1 many/2 many/3 ", 8))...), 5},
 		{"tests of what is not there", []string{"bash", "-c", "cd many; for i in {1..50}; do [ -e no$i ]; done"}, 12},
 	} {

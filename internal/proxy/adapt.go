@@ -120,16 +120,16 @@ func (q *request) mode(mode uint32) uint32 {
 
 // umaskOf reads a thread's umask, which no call tells without changing it.
 func umaskOf(tid int) uint32 {
-	n, err := strconv.ParseUint(statusOf(tid, "Umask:"), 8, 32)
+	n, err := strconv.ParseUint(statusOf(strconv.Itoa(tid), "Umask:"), 8, 32)
 	if err != nil {
 		return 0o22
 	}
 	return uint32(n)
 }
 
-// statusOf is a field of a thread's /proc/TID/status (proc_pid_status(5)), "" if it is gone.
-func statusOf(tid int, field string) string {
-	f, err := os.Open("/proc/" + strconv.Itoa(tid) + "/status")
+// statusOf is a field of a process's or thread's /proc/PID/status (proc_pid_status(5)), "" if it is gone.
+func statusOf(process string, field string) string {
+	f, err := os.Open("/proc/" + process + "/status")
 	if err != nil {
 		return ""
 	}

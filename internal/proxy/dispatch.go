@@ -218,7 +218,9 @@ func carry(q *request) {
 		q.result(0, err)
 		return
 	}
-	after := q.adapt(f, &regs)
+	if after := q.adapt(f, &regs); after != nil {
+		q.after = after
+	}
 	turn := q.cache.now()
 	ret, err := q.conn.Syscall(f.name, regs, &q.space)
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
@@ -235,8 +237,8 @@ func carry(q *request) {
 	if err == nil {
 		q.learned(turn, ret, statx)
 	}
-	if err == nil && ret >= 0 && after != nil {
-		ret = after(ret)
+	if err == nil && ret >= 0 && q.after != nil {
+		ret = q.after(ret)
 	}
 	q.result(ret, err)
 }

@@ -53,6 +53,7 @@ type Proxy struct {
 	connections connections
 	dirs        *directories
 	temp        string
+	credentials string // that programs start with
 	counts      counts
 	copies      atomic.Uint64 // of programs
 	failed      sync.Once
@@ -83,6 +84,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		opts.TTL = 0
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	p.credentials = credentialsOf("self")
 	p.connections.byInode = map[uint64]*connection{}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)

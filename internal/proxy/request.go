@@ -25,6 +25,8 @@ type request struct {
 	objs   []*object // of roles.fds
 	space  wire.Space
 	statx  uint64 // where in space the attributes come to
+
+	after func(int64) int64 // makes the program's result of the server's, nil if it is the same
 }
 
 // A place is where a path among the arguments leads.

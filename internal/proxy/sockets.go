@@ -79,7 +79,7 @@ func (q *request) grab(fd int) (int, error) {
 
 // processOf is the process that a thread belongs to, 0 if it is gone.
 func processOf(tid int) int {
-	n, err := strconv.Atoi(statusOf(tid, "Tgid:"))
+	n, err := strconv.Atoi(statusOf(strconv.Itoa(tid), "Tgid:"))
 	if err != nil {
 		return 0
 	}

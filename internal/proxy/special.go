@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
@@ -99,7 +100,11 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	if err != nil {
 		return nil, 0, err
 	}
-	r, err := q.conn.OpenX(&wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData})
+	ask := &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData}
+	if flags&unix.O_DIRECTORY != 0 && q.cache.ttl > 0 {
+		ask.MaxEntries = maxAhead
+	}
+	r, err := q.conn.OpenX(ask)
 	if err != nil || r.Ret < 0 {
 		if r != nil {
 			ret = r.Ret
@@ -115,6 +120,10 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		return r.Data, 0, nil
 	}
 	o.handle, o.held = uint32(r.Ret), true
+	if r.Listed {
+		o.entries = r.Entries
+		q.cache.list(o.turn, []string{o.path}, r.Entries)
+	}
 	x := statxOf(r.Statx)
 	if flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && x.Mode&unix.S_IFMT == unix.S_IFREG && x.Size > 0 && x.Size <= maxFill {
 		content, err := q.fetch(o.handle, int(x.Size))
@@ -246,12 +255,28 @@ func fcntl(q *request) {
 	carry(q)
 }
 
-// copyRange between two files of the server is executed there, at the files' positions: those that are given are also changed, which
-// the description does not say.
+// copyRange between two files of the server is executed there. Offsets that are given are changed too, which the description does not
+// say.
 func copyRange(q *request) {
-	if q.objs[0] == nil || q.objs[1] == nil || q.args[1] != 0 || q.args[3] != 0 {
+	if q.objs[0] == nil || q.objs[1] == nil {
 		q.result(-int64(unix.EXDEV), nil) // programs read and write instead
 		return
+	}
+	q.after = func(ret int64) int64 {
+		for _, addr := range []uint64{q.args[1], q.args[3]} {
+			var b [8]byte
+			if addr == 0 || ret <= 0 {
+				continue
+			}
+			if q.Read(addr, b[:]) < len(b) {
+				return -int64(unix.EFAULT)
+			}
+			binary.NativeEndian.PutUint64(b[:], binary.NativeEndian.Uint64(b[:])+uint64(ret))
+			if _, err := q.Write(addr, b[:]); err != nil {
+				return -int64(unix.EFAULT)
+			}
+		}
+		return ret
 	}
 	carry(q)
 }

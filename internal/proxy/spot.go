@@ -67,15 +67,26 @@ func (q *request) uname() bool {
 	return true
 }
 
+// isServer tells whether the program is to have the server's identity: not once it has taken on another one itself.
+func (q *request) isServer() bool {
+	return !q.opts.Local && credentialsOf(strconv.Itoa(q.TID())) == q.credentials
+}
+
+// credentialsOf are the ids of a process as /proc shows them.
+func credentialsOf(process string) string {
+	return statusOf(process, "Uid:") + " " + statusOf(process, "Gid:") + " " + statusOf(process, "Groups:")
+}
+
 func (q *request) identity(id uint32) bool {
-	if !q.opts.Local {
-		q.answer(int64(id))
+	if !q.isServer() {
+		return false
 	}
-	return !q.opts.Local
+	q.answer(int64(id))
+	return true
 }
 
 func (q *request) identities(id uint32) bool {
-	if q.opts.Local {
+	if !q.isServer() {
 		return false
 	}
 	b := binary.NativeEndian.AppendUint32(nil, id)
@@ -89,7 +100,7 @@ func (q *request) identities(id uint32) bool {
 }
 
 func (q *request) groups() bool {
-	if q.opts.Local {
+	if !q.isServer() {
 		return false
 	}
 	groups := q.conn.Welcome().Groups

@@ -277,7 +277,7 @@ func (c *Conn) OpenX(o *wire.OpenX) (*wire.Opened, error) {
 		return nil, err
 	}
 	r := new(wire.Opened)
-	if err := r.Decode(answer, o.MaxData); err != nil {
+	if err := r.Decode(answer, o); err != nil {
 		c.end(err)
 		return nil, err
 	}

@@ -124,6 +124,11 @@ func (x *execution) permit() unix.Errno {
 			return unix.EROFS
 		}
 	}
+	if x.spec.Name == "mknodat" { // a device would lead out of any root directory
+		if t := uint32(x.regs[2]) & unix.S_IFMT; t == unix.S_IFBLK || t == unix.S_IFCHR && x.regs[3] != 0 {
+			return unix.EPERM
+		}
+	}
 	if x.spec.Name != "fcntl" {
 		return 0
 	}

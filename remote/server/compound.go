@@ -81,6 +81,9 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	x := (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
 	if x.Mode&unix.S_IFMT == unix.S_IFDIR {
 		r.Path = s.pathOf(fd)
+		if o.MaxEntries > 0 && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY {
+			s.listAlong(fd, o, r)
+		}
 	}
 	limit := min(o.MaxData, wire.MaxIO)
 	if x.Mode&unix.S_IFMT == unix.S_IFREG && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && limit > 0 &&
@@ -92,6 +95,23 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		}
 	}
 	r.Ret = s.opened(fd)
+}
+
+// listAlong lists a directory that is being opened, if it is small enough.
+func (s *session) listAlong(fd int, o *wire.OpenX, r *wire.Opened) {
+	own, err := openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0) // fd stays at its beginning
+	if err != nil {
+		return
+	}
+	defer unix.Close(own)
+	var l wire.Listed
+	if s.own(own) || s.read(own, o.MaxEntries, &l) != nil {
+		return
+	}
+	r.Listed, r.Entries = true, l.Entries
+	if len(r.Encode()) > wire.MaxPayload {
+		r.Listed, r.Entries = false, nil
+	}
 }
 
 // content reads a file that has size bytes; ok is false if it turns out to have another size.
@@ -151,6 +171,11 @@ func (s *session) list(l *wire.ListX, r *wire.Listed) error {
 	if s.own(fd) {
 		return unix.EACCES
 	}
+	return s.read(fd, l.Max, r)
+}
+
+// read reads a directory. EMSGSIZE if it has more than max entries.
+func (s *session) read(fd int, max uint32, r *wire.Listed) error {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := unix.Getdents(fd, buf)
@@ -160,14 +185,14 @@ func (s *session) list(l *wire.ListX, r *wire.Listed) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := s.entries(fd, buf[:n], l, r); err != nil {
+		if err := s.entries(fd, buf[:n], max, r); err != nil {
 			return err
 		}
 	}
 }
 
 // entries adds what getdents64(2) returned.
-func (s *session) entries(fd int, b []byte, l *wire.ListX, r *wire.Listed) error {
+func (s *session) entries(fd int, b []byte, limit uint32, r *wire.Listed) error {
 	const head = 19 // offset of d_name
 	for len(b) >= head {
 		d := (*unix.Dirent)(unsafe.Pointer(unsafe.SliceData(b)))
@@ -178,7 +203,7 @@ func (s *session) entries(fd int, b []byte, l *wire.ListX, r *wire.Listed) error
 		name, _, _ := strings.Cut(string(b[head:n]), "\x00")
 		e := wire.Entry{Ino: d.Ino, Off: d.Off, Type: d.Type, Name: name}
 		b = b[n:]
-		if len(r.Entries) >= int(min(l.Max, wire.MaxEntries)) {
+		if len(r.Entries) >= int(min(limit, wire.MaxEntries)) {
 			return unix.EMSGSIZE
 		}
 		if name != ".." { // it may lie outside of what the client knows

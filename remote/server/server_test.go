@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -168,6 +169,20 @@ func TestReadOnly(t *testing.T) {
 	for _, want := range []string{"unlinkat " + file, "openat " + file} {
 		if !strings.Contains(log.String(), want+"\n") {
 			t.Errorf("the audit log has no %q", want)
+		}
+	}
+}
+
+// TestDevices makes sure that a client cannot make a device and open a disk by it.
+func TestDevices(t *testing.T) {
+	c := session(t, server.Options{Write: true})
+	var s wire.Space
+	dir := t.TempDir()
+	for mode, want := range map[int]int64{
+		unix.S_IFBLK | 0o600: -int64(unix.EPERM), unix.S_IFCHR | 0o600: -int64(unix.EPERM), unix.S_IFIFO | 0o600: 0,
+	} {
+		if n := call(t, c, &s, "mknodat", cwd, filepath.Join(dir, fmt.Sprint(mode)), mode, int(unix.Mkdev(1, 1))); n != want {
+			t.Errorf("mknod %#o: %d, want %d", mode, n, want)
 		}
 	}
 }

@@ -7,11 +7,12 @@ const StatxSize = 256
 
 // An OpenX asks for a file to be opened, and for what a program is going to ask next.
 type OpenX struct {
-	Dir     uint32 // handle, or CWD
-	Flags   uint32 // generic O_*
-	Mode    uint32
-	MaxData uint32 // send the content of a regular file up to this size, and close it
-	Path    string
+	Dir        uint32 // handle, or CWD
+	Flags      uint32 // generic O_*
+	Mode       uint32
+	MaxData    uint32 // send the content of a regular file up to this size, and close it
+	MaxEntries uint32 // list a directory with up to so many entries
+	Path       string
 }
 
 // CWD is the handle that stands for the server's own working directory: AT_FDCWD.
@@ -23,24 +24,27 @@ func (o *OpenX) Encode() []byte {
 	b = binary.LittleEndian.AppendUint32(b, o.Flags)
 	b = binary.LittleEndian.AppendUint32(b, o.Mode)
 	b = binary.LittleEndian.AppendUint32(b, o.MaxData)
+	b = binary.LittleEndian.AppendUint32(b, o.MaxEntries)
 	return appendText(b, o.Path)
 }
 
 // Decode reads the payload.
 func (o *OpenX) Decode(b []byte) error {
 	c := cursor{b: b}
-	*o = OpenX{c.u32(), c.u32(), c.u32(), c.u32(), c.text()}
+	*o = OpenX{c.u32(), c.u32(), c.u32(), c.u32(), c.u32(), c.text()}
 	return c.end(OpOpenX)
 }
 
 // An Opened is the answer to an OpenX. If Ret is not negative, Statx are the file's attributes. Whole tells that Data is all
-// of the file, which has been closed again; otherwise Ret is its handle.
+// of the file, which has been closed again; otherwise Ret is its handle. Listed tells that Entries are all of a directory.
 type Opened struct {
-	Ret   int64
-	Whole bool
-	Statx []byte
-	Path  string // of a directory: its absolute path without links, "" if that is not known
-	Data  []byte
+	Ret     int64
+	Whole   bool
+	Listed  bool
+	Statx   []byte
+	Path    string // of a directory: its absolute path without links, "" if that is not known
+	Data    []byte
+	Entries []Entry
 }
 
 // Encode makes the payload.
@@ -49,31 +53,43 @@ func (o *Opened) Encode() []byte {
 	if o.Ret < 0 {
 		return b
 	}
-	whole := byte(0)
-	if o.Whole {
-		whole = 1
+	follows := byte(0)
+	switch {
+	case o.Whole:
+		follows = 1
+	case o.Listed:
+		follows = 2
 	}
-	b = append(append(b, whole), o.Statx...)
-	return append(appendText(b, o.Path), o.Data...)
+	b = append(append(b, follows), o.Statx...)
+	b = append(appendText(b, o.Path), o.Data...)
+	return appendEntries(b, o.Entries)
 }
 
-// Decode reads the payload, of an answer to a request for at most maxData bytes.
-func (o *Opened) Decode(b []byte, maxData uint32) error {
+// Decode reads the payload of the answer to a request.
+func (o *Opened) Decode(b []byte, asked *OpenX) error {
 	c := cursor{b: b}
 	*o = Opened{Ret: int64(c.u64())}
 	if o.Ret < 0 {
 		return c.end(OpOpened)
 	}
-	o.Whole = c.u8() == 1
+	follows := c.u8()
+	o.Whole, o.Listed = follows == 1, follows == 2
 	o.Statx = c.take(StatxSize)
 	o.Path = c.text()
-	if o.Data = c.b; c.bad {
-		return corrupt("OPENED is too short")
+	switch {
+	case o.Whole && !c.bad:
+		if o.Data = c.take(len(c.b)); len(o.Data) > int(asked.MaxData) {
+			return corrupt("OPENED with %d bytes, at most %d were asked for", len(o.Data), asked.MaxData)
+		}
+	case o.Listed:
+		if err := c.entries(&o.Entries, OpOpened); err != nil {
+			return err
+		}
+		if len(o.Entries) > int(asked.MaxEntries) {
+			return corrupt("OPENED with %d entries, at most %d were asked for", len(o.Entries), asked.MaxEntries)
+		}
 	}
-	if len(o.Data) > int(maxData) || !o.Whole && len(o.Data) > 0 {
-		return corrupt("OPENED with %d bytes, which were not asked for", len(o.Data))
-	}
-	return nil
+	return c.end(OpOpened)
 }
 
 // A ListX asks for a directory: of a handle that was opened for reading, or by name if Path is not "".
@@ -120,9 +136,12 @@ type Entry struct {
 
 // Encode makes the payload.
 func (l *Listed) Encode() []byte {
-	b := binary.LittleEndian.AppendUint64(nil, uint64(l.Ret))
-	for i := range l.Entries {
-		e := &l.Entries[i]
+	return appendEntries(binary.LittleEndian.AppendUint64(nil, uint64(l.Ret)), l.Entries)
+}
+
+func appendEntries(b []byte, entries []Entry) []byte {
+	for i := range entries {
+		e := &entries[i]
 		b = binary.LittleEndian.AppendUint64(b, e.Ino)
 		b = binary.LittleEndian.AppendUint64(b, uint64(e.Off))
 		bits := byte(0)
@@ -144,9 +163,17 @@ func (l *Listed) Encode() []byte {
 func (l *Listed) Decode(b []byte) error {
 	c := cursor{b: b}
 	*l = Listed{Ret: int64(c.u64())}
+	if err := c.entries(&l.Entries, OpListed); err != nil {
+		return err
+	}
+	return c.end(OpListed)
+}
+
+// entries takes all that is left as entries.
+func (c *cursor) entries(to *[]Entry, op Op) error {
 	for !c.bad && len(c.b) > 0 {
-		if len(l.Entries) == MaxEntries {
-			return corrupt("LISTED with more than %d entries", MaxEntries)
+		if len(*to) == MaxEntries {
+			return corrupt("%v with more than %d entries", op, MaxEntries)
 		}
 		e := Entry{Ino: c.u64(), Off: int64(c.u64()), Type: c.u8()}
 		bits := c.u8()
@@ -156,9 +183,9 @@ func (l *Listed) Decode(b []byte) error {
 			e.Statx = c.take(StatxSize)
 		}
 		if !c.bad && (e.Name == "" || len(e.Name) > 255) {
-			return corrupt("LISTED with a name of %d bytes", len(e.Name))
+			return corrupt("%v with a name of %d bytes", op, len(e.Name))
 		}
-		l.Entries = append(l.Entries, e)
+		*to = append(*to, e)
 	}
-	return c.end(OpListed)
+	return nil
 }

@@ -127,7 +127,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add((&Hello{1, 1, 3}).Encode())
 	f.Add((&Welcome{Version: 1, Groups: []uint32{1}, Uname: [6]string{"Linux"}}).Encode())
 	f.Add((&OpenX{Path: "/x"}).Encode())
-	f.Add((&Opened{Statx: statx, Data: []byte("d")}).Encode())
+	f.Add((&Opened{Statx: statx, Whole: true, Data: []byte("d")}).Encode())
 	f.Add((&Listed{Entries: []Entry{{Name: "a", Target: "b", Statx: statx}}}).Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var o Opened
@@ -136,7 +136,7 @@ func FuzzMessages(f *testing.F) {
 		var x OpenX
 		var l ListX
 		var d Listed
-		for _, err := range []error{o.Decode(b, 100), h.Decode(b), w.Decode(b), x.Decode(b), l.Decode(b), d.Decode(b)} {
+		for _, err := range []error{o.Decode(b, &OpenX{MaxData: 100, MaxEntries: 10}), h.Decode(b), w.Decode(b), x.Decode(b), l.Decode(b), d.Decode(b)} {
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Fatal(err)
 			}

@@ -205,8 +205,8 @@ func TestFrames(t *testing.T) {
 func TestMessages(t *testing.T) {
 	statx := bytes.Repeat([]byte{7}, StatxSize)
 	hello, welcome := Hello{1, 3, CapListX}, Welcome{Version: 1, Caps: 3, UID: 5, GID: 6, Groups: []uint32{7}, Uname: [6]string{"Linux", "far"}}
-	open, list := OpenX{1, 2, 3, 4, "/p"}, ListX{1, 2, "/p"}
-	opened, failed := Opened{Ret: 9, Statx: statx, Path: "/d", Data: []byte{}}, Opened{Ret: -2}
+	open, list := OpenX{1, 2, 3, 4, 5, "/p"}, ListX{1, 2, "/p"}
+	opened, failed := Opened{Ret: 9, Statx: statx, Listed: true, Path: "/d", Entries: []Entry{{Name: "x"}}}, Opened{Ret: -2}
 	whole := Opened{Whole: true, Statx: statx, Data: []byte("data")}
 	listed := Listed{Entries: []Entry{{1, 2, 3, true, "a", "b", statx}, {Name: "gone"}}}
 	check := func(want, got any, err error) {
@@ -229,12 +229,15 @@ func TestMessages(t *testing.T) {
 	check(list, l, err)
 	for _, want := range []Opened{opened, failed, whole} {
 		var r Opened
-		err = r.Decode(want.Encode(), 10)
+		err = r.Decode(want.Encode(), &OpenX{MaxData: 10, MaxEntries: 1})
 		check(want, r, err)
 	}
 	var r Opened
-	if err := r.Decode(whole.Encode(), 3); !errors.Is(err, ErrCorrupt) {
+	if err := r.Decode(whole.Encode(), &OpenX{MaxData: 3}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("more than was asked for: %v", err)
+	}
+	if err := r.Decode(opened.Encode(), &OpenX{}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("entries that were not asked for: %v", err)
 	}
 	var d Listed
 	err = d.Decode(listed.Encode())
