@@ -75,6 +75,12 @@ func (a Address) command() []string {
 	return nil
 }
 
+// Host is the host of a TCP address.
+func (a Address) Host() string {
+	host, _, _ := net.SplitHostPort(a.Addr)
+	return host
+}
+
 // Loopback tells that an address can be reached from this host only.
 func (a Address) Loopback() bool {
 	if a.Network == "unix" {

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +12,13 @@ import (
 )
 
 // Dial connects to a server. For ssh and kubectl it runs the user's own command, with all its configuration, and a server there: what it says goes
-// to stderr.
-func Dial(ctx context.Context, a Address, stderr io.Writer) (io.ReadWriteCloser, error) {
+// to stderr. secure, if not nil, is how a TCP server proves what it is.
+func Dial(ctx context.Context, a Address, secure *tls.Config, stderr io.Writer) (io.ReadWriteCloser, error) {
 	if c := a.command(); c != nil {
 		return start(exec.Command(c[0], c[1:]...), stderr)
+	}
+	if secure != nil {
+		return (&tls.Dialer{Config: secure}).DialContext(ctx, a.Network, a.Addr)
 	}
 	return new(net.Dialer).DialContext(ctx, a.Network, a.Addr)
 }

@@ -97,6 +97,7 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		newSymbolsCommand(std),
 		newProxyCommand(std),
 		newServeCommand(std),
+		newCertsCommand(std),
 		newVersionCommand(std),
 	)
 	return root

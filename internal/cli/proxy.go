@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"farcall/internal/proxy"
 	"farcall/remote"
+	"farcall/remote/certs"
 	"farcall/remote/client"
 
 	"github.com/spf13/cobra"
@@ -45,6 +47,7 @@ type proxyOptions struct {
 	stats       string
 	cache       string
 	net         string
+	tls         string
 	onLoss      string
 	debug       bool
 }
@@ -64,6 +67,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.SetInterspersed(false)
 	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
 	f.StringVar(&o.command, "command", "", "a shell `COMMAND` that runs a server over its standard input and output")
+	f.StringVar(&o.tls, "tls", "", "use TLS over TCP, with the certificates in `DIR` that farcall certs has made")
 	f.BoolVar(&o.naive, "naive", false, "forward call by call, by ptrace, and fetch nothing ahead")
 	f.StringVar(&o.mechanism, "mechanism", "auto", "how calls are intercepted (`auto|notify|ptrace`)")
 	f.StringVar(&o.view, "view", "overlay", "overlay, or prefix=`DIR`: only what is below DIR is the other host's")
@@ -243,7 +247,16 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 	if err != nil {
 		return nil, fail("%v", err)
 	}
-	c, err := remote.Dial(context.Background(), a, stderr)
+	var secure *tls.Config
+	if o.tls != "" {
+		if a.Network != "tcp" {
+			return nil, misuse("--tls is for tcp://")
+		}
+		if secure, err = certs.Client(o.tls, a.Host()); err != nil {
+			return nil, fail("%v", err)
+		}
+	}
+	c, err := remote.Dial(context.Background(), a, secure, stderr)
 	if err != nil {
 		return nil, &commandError{text: err.Error(), hint: "is 'farcall serve --listen " + o.to + "' running?"}
 	}

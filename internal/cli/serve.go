@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 
 	"farcall/remote"
+	"farcall/remote/certs"
 	"farcall/remote/server"
 
 	"github.com/spf13/cobra"
@@ -18,8 +20,9 @@ import (
 
 const serveHelp = `Execute the system calls that "farcall proxy" sends from another host.
 
-A unix socket admits root and the user that the server runs as. TCP is for the
-loopback interface only, and with --insecure, as any user could connect. With
+A unix socket admits root and the user that the server runs as. TCP admits
+clients with a certificate (--tls); without, it is for the loopback interface
+only, and with --insecure, as any user could connect. With
 --stdio whoever starts the server is served: over ssh, or kubectl exec.
 
 Clients can name every file that the user the server runs as can, or those below
@@ -37,6 +40,7 @@ type serveOptions struct {
 	allow    string
 	audit    string
 	connect  []string
+	tls      string
 }
 
 // newServeCommand executes calls for others.
@@ -58,6 +62,7 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.root, "root", "", "let clients see nothing but `DIR`, as their root directory")
 	f.StringVar(&o.allow, "allow", "ro", "ro: clients look at files; rw: they change them too (`ro|rw`)")
 	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, or one of these and :PORT")
+	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
 	return cmd
 }
@@ -105,12 +110,21 @@ func runServe(std Streams, o serveOptions) error {
 	if err != nil {
 		return fail("%v", err)
 	}
-	l, err := server.Listen(ctx, a, o.insecure)
+	var secure *tls.Config
+	if o.tls != "" {
+		if a.Network != "tcp" {
+			return misuse("--tls is for tcp://")
+		}
+		if secure, err = certs.Server(o.tls); err != nil {
+			return &commandError{text: err.Error(), hint: "make certificates: farcall certs DIR NAME..."}
+		}
+	}
+	l, err := server.Listen(ctx, a, secure, o.insecure)
 	switch {
 	case errors.Is(err, server.ErrUnauthenticated) && a.Loopback():
-		return &commandError{text: err.Error(), hint: "--insecure allows that"}
+		return &commandError{text: err.Error(), hint: "--tls knows clients by their certificates; --insecure allows it"}
 	case errors.Is(err, server.ErrUnauthenticated):
-		return &commandError{text: err.Error(), hint: "over a network, run 'farcall serve --stdio' through ssh"}
+		return &commandError{text: err.Error(), hint: "over a network, use --tls, or run 'farcall serve --stdio' through ssh"}
 	case errors.Is(err, unix.EADDRINUSE) && a.Network == "unix":
 		return &commandError{text: err.Error(), hint: "if no server is running, remove the socket: " + a.Addr}
 	case err != nil:

@@ -100,7 +100,7 @@ func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchd
 			continue
 		}
 		t.mem.Reset(int(t.Notification.TID))
-		if rest := p.Handle(t); rest != nil {
+		if rest := p.Handle(t); rest != nil && l.Valid(t.ID) { // what was read of the thread was its own
 			go func() {
 				rest()
 				t.mem.Close()

@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"farcall/remote"
 	"farcall/remote/wire"
@@ -18,13 +20,20 @@ import (
 // ErrUnauthenticated is the error of listening where anybody could connect.
 var ErrUnauthenticated = errors.New("clients would not be authenticated")
 
-// Listen listens for clients. On a unix socket the kernel tells who they are. A TCP address has to be one of the loopback interface,
-// and insecure be set: every user of this host can connect then.
+// Listen listens for clients. On a unix socket the kernel tells who they are. Over TCP secure does, if it is not nil, by their
+// certificates. Without it, the address has to be one of the loopback interface, and insecure be set: every user of this host can
+// connect then.
 //
 // Errors: ErrUnauthenticated; those of net.Listen.
-func Listen(ctx context.Context, a remote.Address, insecure bool) (net.Listener, error) {
+func Listen(ctx context.Context, a remote.Address, secure *tls.Config, insecure bool) (net.Listener, error) {
 	if a.Network == "tcp" {
 		switch {
+		case secure != nil:
+			l, err := new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+			if err != nil {
+				return nil, err
+			}
+			return tls.NewListener(l, secure), nil
 		case !a.Loopback():
 			return nil, fmt.Errorf("listen %v: not a loopback address: %w", a, ErrUnauthenticated)
 		case !insecure:
@@ -70,8 +79,19 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, users []uint
 	}
 }
 
+// handshakeTimeout is how long a client may take to say who it is.
+const handshakeTimeout = 30 * time.Second
+
 // authenticate says who a client is.
 func authenticate(conn net.Conn, users []uint32) (peer string, err error) {
+	if t, ok := conn.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+		defer cancel()
+		if err := t.HandshakeContext(ctx); err != nil {
+			return conn.RemoteAddr().String(), err
+		}
+		return conn.RemoteAddr().String() + " " + t.ConnectionState().PeerCertificates[0].Subject.CommonName, nil
+	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
 		return conn.RemoteAddr().String(), nil
