@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // A farHost is a server with a root directory, mounts, a network and a host name of its own, so that nothing of this host can pass for
@@ -237,7 +238,12 @@ func (h *farHost) reset() {
 	if err := os.Chmod(filepath.Join(home, "script.sh"), 0o755); err != nil {
 		h.t.Fatal(err)
 	}
-	if err := os.Symlink("dir/c.txt", filepath.Join(home, "link")); err != nil {
+	link := filepath.Join(home, "link")
+	if err := os.Symlink("dir/c.txt", link); err != nil {
+		h.t.Fatal(err)
+	}
+	when := unix.NsecToTimespec(1_500_000_000e9)
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, link, []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		h.t.Fatal(err)
 	}
 }
