@@ -3,9 +3,12 @@
 package notify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unsafe"
+
+	"farcall/internal/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,11 +75,17 @@ const errRestart = 513
 var ErrDone = errors.New("no process has the filter any more")
 
 // A Listener receives the calls for which a filter says so. Receive is for one goroutine at a time, the answers for any.
-type Listener struct{ fd int }
+type Listener struct {
+	fd       int
+	patience int // how Receive waits: -1 for poll, or noPoll
+}
 
 // New wraps the descriptor that seccomp(2) returned. It takes possession of it.
 func New(fd int) *Listener {
-	l := &Listener{fd}
+	l := &Listener{fd, -1}
+	if v, err := linux.ParseVersion(linux.ReadUname().Release); err == nil && v.AtLeast(6, 11) {
+		l.patience = noPoll
+	}
 	// The thread that we answer runs on our processor then, as we are about to wait anyway. Older kernels do without.
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), iocSetFlags, syncWakeUp)
 	return l
@@ -90,26 +99,48 @@ func (l *Listener) FD() int { return l.fd }
 
 // Receive waits for a call. Errors: ErrDone; errnos of poll(2) and ioctl(2).
 func (l *Listener) Receive(n *Notification) error {
-	for {
-		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
-		_, err := unix.Poll(fds, -1)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return fmt.Errorf("seccomp listener: poll: %w", err)
-		case fds[0].Revents&unix.POLLIN == 0:
-			return ErrDone // POLLHUP
+	for timeout := l.patience; ; {
+		done, err := l.poll(timeout)
+		if err != nil {
+			return err
+		}
+		if done {
+			return ErrDone
 		}
 		*n = Notification{} // the kernel wants zeros
 		err = l.ioctl(iocRecv, unsafe.Pointer(n))
 		switch err {
 		case nil:
 			return nil
-		case unix.EINTR, unix.ENOENT: // it was killed, or interrupted, meanwhile
+		case unix.EINTR:
+		case unix.ENOENT: // it was killed meanwhile, or nobody is left
+			if done, err := l.poll(0); done || err != nil {
+				return cmp.Or(err, ErrDone)
+			}
 		default:
 			return fmt.Errorf("seccomp listener: receive: %w", err)
 		}
+	}
+}
+
+// noPoll is the patience with a kernel that ends a wait for a call when nobody is left who could make one, Linux 6.11.
+const noPoll = -2
+
+// poll waits until there is a call, at most timeout milliseconds (-1: for ever), and tells whether nobody is left who could make one.
+func (l *Listener) poll(timeout int) (done bool, err error) {
+	if timeout == noPoll {
+		return false, nil
+	}
+	for {
+		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
+		_, err := unix.Poll(fds, timeout)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return false, fmt.Errorf("seccomp listener: poll: %w", err)
+		}
+		return fds[0].Revents&(unix.POLLIN|unix.POLLHUP) == unix.POLLHUP, nil
 	}
 }
 

@@ -93,7 +93,7 @@ func init() {
 func watchdog() {
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGPIPE)
 	unix.CloseOnExec(watchdogPipe)
-	l := &Listener{watchdogListener}
+	l := New(watchdogListener)
 	programs := map[int]int{} // process id to pidfd
 	pipe := os.NewFile(watchdogPipe, "pipe")
 	for {

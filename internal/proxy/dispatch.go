@@ -13,9 +13,13 @@ import (
 
 // Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
 func (p *Proxy) Handle(t Trap) (rest func()) {
-	q := &request{Proxy: p, Trap: t}
-	var abi syscalls.ABI
-	abi, q.nr, q.args = t.Call()
+	abi, nr, args := t.Call()
+	if p.objects.none(abi, nr) {
+		p.counts.local.Add(1)
+		t.Continue()
+		return nil
+	}
+	q := &request{Proxy: p, Trap: t, nr: nr, args: args}
 	q.desc = linux.Describe(abi, q.nr)
 	if abi != nativeABI || q.desc == nil {
 		// Nothing is known about the call, so nothing says that it has no path in it.

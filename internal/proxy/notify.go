@@ -85,8 +85,8 @@ func wait(cmd *exec.Cmd) (st Status, err error) {
 func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchdog) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	t := &notified{listener: l}
 	for {
-		t := &notified{listener: l}
 		err := l.Receive(&t.Notification)
 		if errors.Is(err, notify.ErrDone) {
 			return nil
@@ -105,6 +105,7 @@ func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchd
 				rest()
 				t.mem.Close()
 			}()
+			t = &notified{listener: l}
 		} else {
 			t.mem.Close()
 		}

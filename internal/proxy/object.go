@@ -8,10 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"farcall/remote/wire"
+	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +52,8 @@ type objects struct {
 	inotify int
 	closed  func(*object) // nobody has it open any more
 
+	all, unfilled atomic.Int64 // how many there are, and how many of them without content
+
 	mu   sync.Mutex
 	next uint64
 	byID map[uint64]*object
@@ -79,6 +83,7 @@ func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 	o.id = os.next
 	os.byID[o.id] = o
 	os.mu.Unlock()
+	os.count(o, 1)
 	fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
 	if errors.Is(err, unix.EINVAL) { // MFD_NOEXEC_SEAL is of Linux 6.3
 		fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -116,7 +121,42 @@ func (os *objects) drop(o *object) {
 	os.mu.Lock()
 	delete(os.byID, o.id)
 	os.mu.Unlock()
+	os.count(o, -1)
 	os.closed(o)
+}
+
+func (os *objects) count(o *object, n int64) {
+	os.all.Add(n)
+	if !o.filled {
+		os.unfilled.Add(n)
+	}
+}
+
+// plainIO are the native calls that transfer to or from a descriptor: true for those that a stand-in with content can serve.
+var plainIO = func() map[uint64]bool {
+	m := map[uint64]bool{}
+	for name, reads := range map[string]bool{
+		"read": true, "readv": true, "pread64": true, "preadv": true, "preadv2": true, "lseek": true,
+		"write": false, "writev": false, "pwrite64": false, "pwritev": false, "pwritev2": false,
+	} {
+		if nr, ok := nativeABI.Number(name); ok {
+			m[nr] = reads
+		}
+	}
+	return m
+}()
+
+// none tells whether a call is plain input or output and there is no object that it could be about: most of what programs do with this host's
+// files is that, and need not be looked at.
+func (os *objects) none(abi syscalls.ABI, nr uint64) bool {
+	reads, io := plainIO[nr]
+	if !io || abi != nativeABI {
+		return false
+	}
+	if reads {
+		return os.unfilled.Load() == 0
+	}
+	return os.all.Load() == 0
 }
 
 // watch reports objects that nobody has open any more, until close.
