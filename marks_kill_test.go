@@ -32,7 +32,7 @@ func TestMarksKill(t *testing.T) {
 		w.Close()
 		lines := bufio.NewScanner(out)
 		lines.Scan() // "ready"
-		pid := childOf(t, tracer.Process.Pid)
+		pid := onlyChild(t, tracer.Process.Pid)
 		_, _ = io.WriteString(in, "go\n")
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // where it hits does not matter
 		if round%2 == 0 {
@@ -56,7 +56,7 @@ func TestMarksKill(t *testing.T) {
 }
 
 // childOf is the only child of a process.
-func childOf(t *testing.T, pid int) int {
+func onlyChild(t *testing.T, pid int) int {
 	t.Helper()
 	dir := "/proc/" + strconv.Itoa(pid) + "/task"
 	tasks, err := os.ReadDir(dir)
