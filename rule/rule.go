@@ -54,9 +54,6 @@ func Parse(text string, env Env) (*Rule, error) {
 		if r.If, at, err = filter.ParsePrefix(text, rest); err == nil {
 			err = r.If.Check(r.table)
 		}
-		if err == nil { // it would never hold
-			err = r.If.Refuse(filter.NeedStack, "is not in this version of farcall")
-		}
 		if err != nil {
 			return nil, err
 		}
