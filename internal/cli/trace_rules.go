@@ -20,6 +20,7 @@ type TraceRules struct {
 	Rules   []ruleSource
 	DryRun  bool // --dry-run
 	Explain bool // --explain
+	Emulate bool // --emulate
 	Silent  bool // farcall run: nothing of calls is shown
 }
 
