@@ -3,15 +3,19 @@ package farcall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"farcall/event"
 )
 
 // A Handler handles one call, from before the kernel sees it until the program gets its result. An
 // error ends the trace: [Tracer.Wait] returns it. Handlers of all threads run on the tracer's thread, one at a time;
-// while one is inside next or [Call.Delay] others run.
+// while one is inside next, [Call.Delay] or [Call.Await] others run.
 type Handler func(ctx context.Context, call *Call) error
 
 // A Middleware wraps a Handler. next executes the call and returns when the kernel has answered; its
@@ -20,27 +24,52 @@ type Handler func(ctx context.Context, call *Call) error
 // if neither was called.
 type Middleware func(next Handler) Handler
 
+// A PanicError is the error of a handler that panicked.
+type PanicError struct {
+	Value any    // what it panicked with
+	Call  string // the name of the call
+	Stack []byte // of the panic, as runtime/debug.Stack gives it
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("the handler of %s panicked: %v\n\n%s", e.Call, e.Value, e.Stack)
+}
+
+// Unwrap gives the value that the handler panicked with if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
 // A handling is the coroutine in which a thread's calls are handled, one after the other. It runs until its
 // handler waits for the kernel or for time, and is resumed at the stop, or the moment, that it waits for.
 type handling struct {
-	call   Call
-	resume func() (wait, bool)
-	stop   func()
-	yield  func(wait) bool
-	waits  wait
-	exited bool // the call's exit has been seen, its event is still to be told
-	gone   bool // the thread has ended
-	turn   uint64
-	err    error
+	call      Call
+	resume    func() (wait, bool)
+	stop      func()
+	yield     func(wait) bool
+	waits     wait
+	told      bool // the observers know of the entry
+	exited    bool // the call's exit has been seen, its event is still to be told
+	gone      bool // the thread has ended
+	turn      uint64
+	err       error
+	result    int64 // of what execute was asked for
+	injected  event.Injected
+	linger    time.Duration // to be held after its exit has been told
+	lingering bool          // it is
+	loans     []loan
+	places    []place // scratch memory in use
 }
 
 // A wait is why a handler's coroutine does not run.
 type wait uint8
 
 const (
-	forCall   wait = iota // no call is being handled
-	forKernel             // until the call's exit
-	forTime               // until a delay is over
+	forCall      wait = iota // no call is being handled
+	forKernel                // until the call's exit
+	forTime                  // until a delay is over, or another goroutine is done
+	forExecution             // until a call of ours has been executed
 )
 
 func newHandling(t *Task) *handling {
@@ -50,13 +79,23 @@ func newHandling(t *Task) *handling {
 		h.yield = yield
 		handler := t.tracer.chain(h.kernel)
 		for {
-			h.err = handler(t.tracer.ctx, &h.call)
+			h.err = h.guarded(handler)
 			if !yield(forCall) {
 				return
 			}
 		}
 	})
 	return h
+}
+
+// guarded calls the handler and makes an error of a panic.
+func (h *handling) guarded(handler Handler) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Call: h.call.Name(), Stack: debug.Stack()}
+		}
+	}()
+	return handler(h.call.tracer.ctx, &h.call)
 }
 
 // kernel is the innermost handler: the one that executes the call.
@@ -74,9 +113,14 @@ func (h *handling) kernel(_ context.Context, call *Call) error {
 			return ErrGone
 		}
 	}
+	h.tellEntry()
+	if !call.changed && neverReturns(call.call.Desc) {
+		call.leave()
+	}
 	if !h.yield(forKernel) || h.gone {
 		return ErrGone
 	}
+	h.settle()
 	return nil
 }
 
@@ -85,18 +129,38 @@ func (h *handling) enter() {
 	c := &h.call
 	c.number, c.args = c.Task.call.Number, c.Task.call.Regs
 	c.Result, c.Errno = 0, 0
-	c.changed, c.answered, c.done = false, false, false
-	h.exited, h.turn = false, h.turn+1
+	c.changed, c.answered, c.done, c.dirty = false, false, false, false
+	h.told, h.exited, h.linger, h.turn = false, false, 0, h.turn+1
+	h.injected = event.Injected{Rules: h.injected.Rules[:0], Actions: h.injected.Actions[:0]}
+	c.ev.Injected = nil
 	h.run()
+}
+
+// tellEntry tells the observers of the call as it stands when its handler first waits for something, so that they see what it
+// has written to the program's memory.
+func (h *handling) tellEntry() {
+	if h.told {
+		return
+	}
+	h.told = true
+	t := h.call.Task
+	if h.call.dirty {
+		h.call.dirty = false
+		t.begin(t.call.Number, &t.thread.Call)
+	}
+	t.ev.Time, t.ev.Lost = t.at, false
+	t.tell(event.CallEntry)
 }
 
 // exit goes on with the handler when the kernel has answered.
 func (h *handling) exit() {
 	h.exited = true
+	h.call.dirty = false
 	switch h.waits {
 	case forKernel:
 		h.call.done = true
-		h.call.result(h.call.thread.Call.Ret)
+		h.call.Task.ev.Duration = int64(time.Since(h.call.Task.entered)) // for conditions
+		h.call.result(h.call.thread.Call.Ret, h.call.thread.Call.IsError)
 		h.run()
 	case forCall: // it answered the call itself
 		h.tell()
@@ -121,9 +185,10 @@ func (h *handling) run() {
 	if h.err != nil && !errors.Is(h.err, ErrGone) {
 		c.tracer.fail(h.err)
 	}
-	if !c.done && !c.answered {
+	if !c.done && !c.answered && h.err == nil {
 		_ = c.Fail(unix.ENOSYS) // ESRCH: the thread is gone, nobody will see the answer
 	}
+	h.tellEntry()
 	if h.exited {
 		h.tell()
 	}
@@ -131,24 +196,23 @@ func (h *handling) run() {
 
 // tell tells the observers of the call's exit with the result that the program gets.
 func (h *handling) tell() {
-	t := h.call.Task
+	c := &h.call
+	h.freePlaces()
+	t := c.Task
 	t.call.Ret, t.call.Failed = t.thread.Call.Ret, t.thread.Call.IsError
 	t.call.Result.Num = uint64(t.call.Ret)
+	if c.dirty && !t.tracer.opts.Undecoded {
+		t.call.ExitAgain(t.call.Ret, t.call.Failed)
+	}
+	t.ev.Injected = nil
+	if i := &h.injected; i.Args || i.Result || i.Delayed || len(i.Rules) > 0 {
+		t.ev.Injected = i
+	}
 	t.tellExit()
-}
-
-// delay holds the thread; it is called by the coroutine.
-func (h *handling) delay(d time.Duration) {
-	t := h.call.Task
-	t.thread.Park()
-	turn, e := h.turn, t.tracer.engine
-	time.AfterFunc(d, func() {
-		_ = e.Do(func() { // ErrClosed: the trace is over
-			if h.turn == turn && h.waits == forTime && !h.gone {
-				h.run()
-				t.thread.Resume()
-			}
-		})
-	})
-	h.yield(forTime)
+	t.ev.Injected = nil
+	if h.linger > 0 {
+		t.thread.Park()
+		h.lingering = true
+		h.after(h.linger, func() { h.lingering = false })
+	}
 }

@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"farcall"
+	"farcall/action"
 	"farcall/event"
 	"farcall/filter"
 
@@ -165,7 +167,7 @@ func TestMiddlewareOrderAndObservers(t *testing.T) {
 	if err := tr.Run(context.Background(), cmd); err != nil {
 		t.Fatal(err)
 	}
-	want := "entry, outer before, inner before, inner after, outer after, syscall"
+	want := "outer before, inner before, entry, inner after, outer after, syscall"
 	if got := strings.Join(log, ", "); got != want {
 		t.Errorf("order %q, want %q", got, want)
 	}
@@ -307,5 +309,61 @@ func TestUnknownCallIsShown(t *testing.T) {
 	want := "syscall_0x1388(0x1, 0x2, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)\n"
 	if !strings.Contains(text.String(), want) {
 		t.Errorf("no line %q in\n%s", want, text.String())
+	}
+}
+
+// Handlers and rules cost no allocation for each call.
+func TestHandlersDoNotAllocate(t *testing.T) {
+	mallocs := func(loops string) float64 {
+		program, done := tiny("-DLOOPS=" + loops)
+		defer done()
+		tr := farcall.New(farcall.Options{Calls: calls(t, "getpid")})
+		tr.Use(action.Apply(action.Rule{Name: "a rule", When: action.Occurrence{First: 1, Step: 2}, Actions: []action.Action{action.Return(1)}}))
+		tr.Use(func(next farcall.Handler) farcall.Handler { return next })
+		tr.Observe(func(*farcall.Task, *event.Event) {})
+		cmd, _ := command(t, program)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_ = tr.Run(t.Context(), cmd)
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs - before.Mallocs)
+	}
+	mallocs("10")
+	few, many := mallocs("10"), mallocs("10010")
+	if per := (many - few) / 10000; per > 0.05 {
+		t.Errorf("%.2f allocations for each call", per)
+	}
+}
+
+func TestArgs(t *testing.T) {
+	tr := farcall.New(farcall.Options{Calls: calls(t, "openat,clock_nanosleep")})
+	checked := map[string]bool{}
+	tr.Use(func(next farcall.Handler) farcall.Handler {
+		return func(ctx context.Context, call *farcall.Call) error {
+			a := call.Args()
+			if name, ok := a.String("filename"); ok && name == "/etc/ld.so.cache" {
+				fd, ok1 := a.Int("dfd")
+				flags, ok2 := a.Uint("flags")
+				addr, ok3 := a.Addr("filename")
+				_, ok4 := a.Uint("nope")
+				_, ok5 := a.Uint("flags.nope")
+				_, ok6 := a.Addr("flags")
+				if fd != unix.AT_FDCWD || flags != unix.O_RDONLY|unix.O_CLOEXEC || addr != call.Arg(1) || !ok1 || !ok2 || !ok3 || ok4 || ok5 || ok6 {
+					t.Errorf("openat: %d %#x %#x %v %v %v %v %v %v", fd, flags, addr, ok1, ok2, ok3, ok4, ok5, ok6)
+				}
+				checked["openat"] = true
+			}
+			if call.Name() == "clock_nanosleep" {
+				if nsec, ok := a.Int("rqtp.tv_nsec"); nsec != 1e6 || !ok {
+					t.Errorf("rqtp.tv_nsec %d %v", nsec, ok)
+				}
+				checked["clock_nanosleep"] = true
+			}
+			return next(ctx, call)
+		}
+	})
+	cmd, _ := command(t, "sleep", "0.001")
+	if err := tr.Run(t.Context(), cmd); err != nil || len(checked) != 2 {
+		t.Errorf("%v, checked %v", err, checked)
 	}
 }

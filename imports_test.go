@@ -22,12 +22,21 @@ var layers = []string{
 	"internal/cli",
 	"internal/doctor",
 	"internal/proxy",
+	"internal/inject",
+	"internal/cnumber",
+	"farcalltest",
+	"middleware",
+	"rule",
+	"action",
 	".", // the public package: Tracer, Call, Handler
+	"internal/region",
 	"internal/engine",
+	"internal/stack",
+	"internal/profile",
 	"internal/notify",
 	"internal/seccomp",
-	"internal/region",
 	"internal/stub",
+	"internal/marks",
 	"internal/ptrace",
 	"internal/linux",
 	"internal/wrap",
@@ -37,6 +46,8 @@ var layers = []string{
 	"filter",
 	"decode",
 	"syscalls",
+	"include", // the header for programs in C
+	"mark",    // for programs in Go; it imports nothing of ours
 }
 
 // pure packages touch no process and build on any operating system.

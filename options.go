@@ -15,10 +15,20 @@ type Options struct {
 	// Calls are the calls to intercept; others run without being seen. nil means all.
 	Calls *filter.CallSet
 
+	// When, if not nil, narrows Calls: a call is intercepted only if what When gives for its number holds for its argument
+	// registers; nil means whatever they are. [filter.Reach] has such a method. The kernel decides it where it can.
+	When func(abi syscalls.ABI, number uint64) *filter.Cond
+
+	// Regions limit interception to where threads are inside of functions.
+	Regions Regions
+
 	// Seccomp says whether the kernel's seccomp filter keeps calls that are not in Calls from
 	// stopping the program, so that they run at native speed. It applies to programs that the
 	// tracer starts.
 	Seccomp SeccompMode
+
+	// Refuse makes calls fail: by the filter alone where that is possible, see [Tracer.InKernel].
+	Refuse []Refusal
 
 	// Classic starts and attaches as tracers did before Linux 3.4: by PTRACE_TRACEME and
 	// PTRACE_ATTACH, with their SIGSTOP, in place of PTRACE_SEIZE.
@@ -31,6 +41,17 @@ type Options struct {
 	// single busy tracee and the tracer share one, which halves the cost of a stop; the program
 	// does not see it.
 	KeepProcessors bool
+
+	// Emulate leaves all calls of the program to handlers: the kernel executes only those for which a handler calls next, and each of the others costs one
+	// stop in place of two (PTRACE_SYSEMU). Before next the call itself cannot be changed. There is no filter then.
+	Emulate bool
+
+	// Registers changes calls by way of registers, as before Linux 6.16, even where PTRACE_SET_SYSCALL_INFO is there.
+	Registers bool
+
+	// KillOnError kills the traced programs when a handler fails or panics. By default they are let go, and run on
+	// untraced, unless they carry a filter, without which they cannot go on: those are killed in any case.
+	KillOnError bool
 
 	// Usage keeps [Task.SystemTime] up to date, at a small cost for each stop.
 	Usage bool
@@ -47,6 +68,9 @@ type Options struct {
 	// Descriptions, if not nil, describe calls in addition to, and in place of, those that farcall
 	// knows; linux.ParseDescriptions makes them.
 	Descriptions *syscalls.Table
+
+	// Stacks says how call stacks are taken and which events carry theirs.
+	Stacks StackOptions
 
 	// DecodeCall, if not nil, chooses other options for some calls.
 	DecodeCall func(t *Task, number uint64, o *decode.Options)

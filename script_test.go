@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"farcall/internal/cli"
@@ -15,10 +16,19 @@ import (
 // the program has. The strace of the machine is $REAL_STRACE to them.
 func TestMain(m *testing.M) {
 	farcall := func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
-	testscript.Main(m, map[string]func(){
+	testscript.Main(removing{m}, map[string]func(){
 		"farcall": farcall,
 		"strace":  farcall,
 	})
+}
+
+// removing cleans up behind the tests.
+type removing struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (r removing) Run() int {
+	defer removeRegionFixtures()
+	return r.m.Run()
 }
 
 // realStrace is looked for before the scripts' PATH hides it.
@@ -28,10 +38,15 @@ var realStrace, _ = exec.LookPath("strace")
 //
 // Conditions beside testscript's own: [root] and [strace], that the machine has one.
 func TestScript(t *testing.T) {
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REAL_STRACE", realStrace)
+			env.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // go tool pprof is built when it is first used
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -40,6 +40,13 @@ func (tr *Tracer) Tasks() int { return tr.tasks }
 func (t *Task) tell(k event.Kind) {
 	ev := &t.ev
 	ev.Kind, ev.TID, ev.PID, ev.ABI = k, t.TID, t.PID, t.ABI
+	if t.tracer.regions != nil {
+		ev.Region, ev.Depth = t.Region()
+	}
+	if t.tracer.failed {
+		return
+	}
+	t.attach(ev)
 	for _, f := range t.tracer.observers {
 		f(t, ev)
 	}
@@ -49,6 +56,10 @@ func (t *Task) now() { t.ev.Time = time.Now().UnixNano() }
 
 // Enter implements engine.Sink.
 func (s *sink) Enter(th *engine.Thread) {
+	if s.regions != nil && !s.regions.Inside(th, th.Call.SP) {
+		th.SkipExit()
+		return
+	}
 	t := s.task(th)
 	c := &th.Call
 	t.ABI = c.ABI
@@ -56,20 +67,22 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
 	t.left = true
+	t.moved()
 	if !t.begin(uint64(c.Number), c) {
 		th.SkipExit()
 		return
 	}
 	t.left = false
-	t.tell(event.CallEntry)
-	if len(s.middleware) == 0 && neverReturns(t.call.Desc) {
-		t.leave()
-	}
 	if len(s.middleware) > 0 {
 		if t.handling == nil {
 			t.handling = newHandling(t)
 		}
 		t.handling.enter()
+		return
+	}
+	t.tell(event.CallEntry)
+	if neverReturns(t.call.Desc) {
+		t.leave()
 	}
 }
 
@@ -107,7 +120,7 @@ func (t *Task) leave() {
 // begin decodes the entry of a call. It tells whether the call is wanted, which for a call that stands for others is known
 // only now.
 func (t *Task) begin(nr uint64, c *engine.Call) bool {
-	desc := t.tracer.describe(c.ABI, nr)
+	desc := t.tracer.opts.Describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
@@ -121,36 +134,29 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 		}
 	}
 	t.call.SP = c.SP
+	if !t.tracer.wanted(c.ABI, nr, &c.Args) {
+		return false
+	}
 	if t.tracer.opts.Undecoded {
 		t.call.Skip(desc, c.ABI, nr, args)
 		return true
 	}
-	o := t.tracer.opts.Decode
+	o := &t.decoding // not a variable, which would be allocated for DecodeCall
+	*o = t.tracer.opts.Decode
 	o.Resolve = t.Resolver
 	if n, ok := t.Resolver.(decode.Network); ok {
 		o.Net = n
 	}
 	if f := t.tracer.opts.DecodeCall; f != nil {
-		f(t, nr, &o)
+		f(t, nr, o)
 	}
 	resumed := ""
 	if c.Resumes != nil {
 		resumed = t.resumed(c.Resumes)
 	}
 	t.call.Resumed = resumed
-	t.call.Enter(desc, c.ABI, nr, args, &t.mem, o)
+	t.call.Enter(desc, c.ABI, nr, args, &t.mem, *o)
 	return true
-}
-
-// describe looks a call up, first among the user's own descriptions.
-func (tr *Tracer) describe(abi syscalls.ABI, nr uint64) *syscalls.Call {
-	desc := linux.Describe(abi, nr)
-	if own := tr.opts.Descriptions; own != nil && desc != nil {
-		if c := own.Calls[abi][desc.Name]; c != nil {
-			return c
-		}
-	}
-	return desc
 }
 
 // unknownCall describes a number that no table has.
@@ -182,6 +188,7 @@ func (s *sink) Exit(th *engine.Thread) {
 		return
 	}
 	t.ev.IP = c.IP
+	t.ev.Duration = int64(time.Since(t.entered))
 	if !s.opts.Undecoded {
 		t.call.Exit(c.Ret, c.IsError)
 	} else {
@@ -195,7 +202,6 @@ func (s *sink) Exit(th *engine.Thread) {
 }
 
 func (t *Task) tellExit() {
-	t.ev.Duration = int64(time.Since(t.entered))
 	t.ev.Time = t.at + t.ev.Duration
 	t.ev.Lost = false
 	t.tell(event.CallExit)
@@ -203,8 +209,12 @@ func (t *Task) tellExit() {
 
 // Signal implements engine.Sink.
 func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
+	t.moved()
 	t.pointer()
 	t.ev.Signo = int(info.Signo)
 	o := t.tracer.opts.Decode
@@ -217,8 +227,12 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 
 // Stopped implements engine.Sink.
 func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
+	if s.outside(th) {
+		return
+	}
 	t := s.task(th)
 	t.now()
+	t.moved()
 	t.pointer()
 	t.ev.Signo = int(sig)
 	t.tell(event.GroupStop)
@@ -238,9 +252,19 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	if parent != nil {
 		p := s.task(parent)
 		t.launched, t.ABI = p.launched, p.ABI
+		s.inherit(parent, child)
 	}
 	t.now()
+	if t.TID == t.PID {
+		s.forgetSpace(t.PID)
+	}
 	t.tell(event.Created)
+	if s.regions != nil {
+		s.regions.Created(parent, child)
+	}
+	if s.marks != nil {
+		s.marks.Begin(child)
+	}
 }
 
 // Exec implements engine.Sink.
@@ -258,9 +282,21 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 		}
 	}
 	t.TID, t.PID = th.TID, th.PID()
+	th.Proc.User = nil // its scratch memory is gone
+	if t.handling != nil {
+		t.handling.places = t.handling.places[:0]
+	}
 	t.now()
+	s.forgetSpace(t.PID)
+	s.begun = s.begun || s.main != nil && s.main.Thread == th
 	t.ev.By = former
 	t.tell(event.Exec)
+	if s.regions != nil {
+		s.regions.Execed(th, superseded)
+	}
+	if s.marks != nil {
+		s.marks.Execed(th)
+	}
 }
 
 // Exited implements engine.Sink.
@@ -273,6 +309,12 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	}
 	if th.InCall() {
 		t.leave()
+	}
+	if s.regions != nil {
+		s.regions.Exited(th)
+	}
+	if s.marks != nil {
+		s.marks.Gone(th, false)
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -296,6 +338,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 // ended tells of the end of a task, which still counts as one while it is told.
 func (s *sink) ended(t *Task, k event.Kind) {
 	t.tell(k)
+	if t.TID == t.PID {
+		s.forgetSpace(t.PID)
+	}
 	s.tasks--
 }
 
@@ -305,6 +350,12 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		t := s.task(th)
 		t.now()
 		t.tell(event.Attached)
+		if s.regions != nil {
+			s.regions.Attached(th)
+		}
+		if s.marks != nil {
+			s.marks.Begin(th)
+		}
 	}
 }
 
@@ -314,6 +365,12 @@ func (s *sink) Detached(th *engine.Thread) {
 	t.now()
 	if h := t.handling; h != nil {
 		h.leave()
+	}
+	if s.regions != nil {
+		s.regions.Detached(th)
+	}
+	if s.marks != nil {
+		s.marks.Gone(th, true)
 	}
 	s.ended(t, event.Detached)
 }

@@ -5,8 +5,10 @@ import (
 
 	"farcall/decode"
 	"farcall/event"
+	"farcall/filter"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
+	"farcall/internal/region"
 	"farcall/syscalls"
 )
 
@@ -25,6 +27,7 @@ type Task struct {
 	tracer   *Tracer
 	mem      memory
 	call     decode.Call
+	decoding decode.Options
 	info     decode.Call // decodes the siginfo of signals
 	entered  time.Time   // monotonic
 	at       int64       // of the entry, nanoseconds since the Epoch
@@ -32,7 +35,10 @@ type Task struct {
 	left     bool // the end of its call has been told: there is no result
 	handling *handling
 	unknown  map[uint64]*syscalls.Call
+	env      filter.Env // see Env
 	ev       event.Event
+	frame    *region.Frame // that an event is about
+	stack    taken
 }
 
 // SystemTime is the processor time that the kernel has spent for the task, as of its last stop. It

@@ -12,6 +12,7 @@ import (
 	"farcall/filter"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
+	"farcall/internal/region"
 	"farcall/internal/seccomp"
 	"farcall/syscalls"
 	"farcall/syscalls/linux"
@@ -33,9 +34,14 @@ type Tracer struct {
 	engine     *engine.Engine
 	main       *engine.Launched
 	launching  bool
+	begun      bool // the program that was started has been executed
 	nnp        bool
 	tasks      int
 	regs       ptrace.Regs
+	regions    *region.Tracker
+	marks      *region.Marks
+	failed     bool    // a region was not found: nothing more is told
+	stacks     *stacks // nil until a stack is asked for
 
 	mu     sync.Mutex
 	err    error
@@ -43,7 +49,13 @@ type Tracer struct {
 }
 
 // New makes a tracer.
-func New(opts Options) *Tracer { return &Tracer{opts: opts, ctx: context.Background()} }
+func New(opts Options) *Tracer {
+	tr := &Tracer{opts: opts, ctx: context.Background()}
+	if len(opts.Refuse) > 0 {
+		tr.Use(tr.refusing)
+	}
+	return tr
+}
 
 // Use adds a middleware. The first one added is the outermost.
 func (tr *Tracer) Use(m Middleware) { tr.middleware = append(tr.middleware, m) }
@@ -213,7 +225,7 @@ func (tr *Tracer) Attach(pids ...int) error {
 
 // Filtering tells whether a seccomp filter is used for programs that the tracer starts.
 func (tr *Tracer) Filtering() bool {
-	return tr.opts.Seccomp != SeccompOff && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
+	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && !tr.opts.Regions.limited() && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
 }
 
 // filterData marks the stops of our own filter among those of the program's.
@@ -234,16 +246,29 @@ func (tr *Tracer) open() error {
 func (tr *Tracer) engineOptions() (engine.Options, error) {
 	o := engine.Options{
 		Follow: tr.opts.Follow, Classic: tr.opts.Classic, KillOnExit: tr.opts.KillOnExit, Rusage: tr.opts.Usage,
-		Pin: engine.PinAuto,
+		Pin: engine.PinAuto, Registers: tr.opts.Registers,
+		Emulate: tr.opts.Emulate,
+	}
+	if r := &tr.opts.Regions; r.limited() {
+		tracker, err := region.New(region.Options{Symbols: r.In, Threads: r.Threads, Hardware: r.Hardware, Step: r.Step,
+			Returns: r.Returns, Follow: tr.opts.Follow}, regionSink{&sink{tr}})
+		if err != nil {
+			return o, err
+		}
+		tr.regions, o.Breakpoints = tracker, tracker
+		if len(r.Marks) > 0 {
+			tr.marks = region.NewMarks(tracker, r.Marks, r.notice)
+			o.Unseen = tr.marks.Unseen
+		}
 	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff
 	}
-	if calls := tr.opts.Calls; calls != nil && !calls.IsAll() {
+	if calls := tr.stopsAt(); calls != nil && !calls.IsAll() {
 		calls = withMultiplexers(calls)
 		o.Wanted = func(abi syscalls.ABI, nr int64) bool { return calls.Has(abi, uint64(nr)) }
 		if tr.Filtering() && tr.launching {
-			prog, err := seccomp.Compile(filterSpec(calls))
+			prog, err := tr.compileFilter(calls)
 			if err != nil {
 				return o, fmt.Errorf("build filter: %w", err)
 			}
@@ -283,9 +308,9 @@ func hasName(calls *filter.CallSet, name string) bool {
 	return false
 }
 
-// filterSpec is the filter that stops the program at the calls of a set, and at those that the engine
-// wants to see.
-func filterSpec(calls *filter.CallSet) seccomp.Spec {
+// filterSpec is the filter that stops the program at the calls of a set, as far as when does not exclude them by their
+// registers, and at those that the engine wants to see.
+func filterSpec(calls *filter.CallSet, when func(syscalls.ABI, uint64) *filter.Cond) seccomp.Spec {
 	spec := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{}}
 	other := seccomp.FromRet(unix.SECCOMP_RET_ALLOW)
 	if calls.Unnamed() {
@@ -295,13 +320,21 @@ func filterSpec(calls *filter.CallSet) seccomp.Spec {
 		var rules []seccomp.Rule
 		for nr := range abi.Names() {
 			act := seccomp.FromRet(unix.SECCOMP_RET_ALLOW)
+			var cond *filter.Cond
 			if calls.Has(abi, nr) {
 				act = seccomp.Trace(filterData)
+				if when != nil {
+					cond = when(abi, nr)
+				}
 			}
 			for _, need := range engine.Needs(abi) {
 				if uint64(need) == nr {
-					act = seccomp.Trace(filterData)
+					act, cond = seccomp.Trace(filterData), nil
 				}
+			}
+			if cond != nil && seccomp.Fits(cond) {
+				rules = append(rules, seccomp.Rule{Number: uint32(nr), Action: act, If: cond})
+				act = seccomp.FromRet(unix.SECCOMP_RET_ALLOW)
 			}
 			rules = append(rules, seccomp.Rule{Number: uint32(nr), Action: act})
 		}
@@ -319,6 +352,9 @@ func (tr *Tracer) Wait() error {
 	}
 	err := tr.engine.Run()
 	tr.engine.Close()
+	if tr.marks != nil {
+		tr.marks.Close()
+	}
 	if errors.Is(err, engine.ErrClosed) {
 		err = nil
 	}
@@ -365,7 +401,7 @@ func (tr *Tracer) fail(err error) {
 	tr.mu.Unlock()
 	if first {
 		go func() {
-			if tr.Detach() != nil {
+			if tr.opts.KillOnError || tr.Detach() != nil {
 				_ = tr.Kill() // the filter would refuse their calls
 			}
 		}()

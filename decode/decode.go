@@ -217,7 +217,8 @@ func (c *Call) later(i int) {
 
 // Skip begins a call without decoding its arguments.
 func (c *Call) Skip(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs [6]uint64) {
-	c.Desc, c.ABI, c.Number, c.Regs = desc, abi, number, regs
+	c.Desc = desc.Match(&regs, abi == syscalls.I386)
+	c.ABI, c.Number, c.Regs = abi, number, regs
 	c.Args, c.Ready, c.Early = nil, 0, 0
 	c.Done, c.Failed, c.Ret = false, false, 0
 	c.Result, c.Aux = Value{State: Absent}, Value{State: Absent}
@@ -273,6 +274,14 @@ func (c *Call) Exit(ret int64, failed bool) {
 		}
 		c.format(&c.Aux)
 	}
+}
+
+// ExitAgain completes the call once more, after something else than c has changed its result or the program's memory.
+func (c *Call) ExitAgain(ret int64, failed bool) {
+	clear(c.Args[min(c.Early, len(c.Args)):])
+	c.Ready = c.Early
+	c.Result, c.Aux = Value{State: Absent}, Value{State: Absent}
+	c.Exit(ret, failed)
 }
 
 func (c *Call) beginStage() {

@@ -55,15 +55,23 @@ func (j *JSON) Encode(e *Event) error {
 		b = append(b, `,"comm":`...)
 		b = appendString(b, e.Comm)
 	}
+	if e.Region != "" {
+		b = append(b, `,"region":`...)
+		b = appendString(b, e.Region)
+		b = appendInt(b, "depth", int64(e.Depth))
+	}
 	switch e.Kind {
 	case CallEntry, CallExit:
 		b = j.call(b, e)
+	case RegionEntry, RegionReturn:
+		b = j.region(b, e)
 	case Signal, GroupStop:
 		b = appendSignalMember(b, e.Signo)
 		if e.Siginfo != nil {
 			b = append(b, `,"siginfo":`...)
 			b = appendMembers(b, e.Siginfo.Sub, e.ABI)
 		}
+		b = appendStack(b, e.Stack)
 	case Exited:
 		b = appendInt(b, "code", int64(e.Code))
 	case Killed:
@@ -98,7 +106,7 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		return b
 	}
 	if e.Lost {
-		return append(b, `,"unfinished":true`...)
+		return appendStack(append(b, `,"unfinished":true`...), e.Stack)
 	}
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendInt(b, e.Duration/1e9, 10)
@@ -114,43 +122,18 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		}
 	} else if c.Desc.Ret.Kind != syscalls.KindPad {
 		b = append(b, `,"result":`...)
-		b = appendJSON(b, &c.Result, c.ABI)
+		r := c.Result
+		r.Addr = r.Num // a result that is an address is in the register itself
+		b = appendJSON(b, &r, c.ABI)
 	}
 	if c.Aux.State != decode.Absent && c.Aux.Type != nil {
 		b = append(b, `,"meaning":`...)
 		b = appendJSON(b, &c.Aux, c.ABI)
 	}
-	if len(e.Stack) > 0 {
-		b = append(b, `,"stack":[`...)
-		for i := range e.Stack {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendFrame(b, &e.Stack[i])
-		}
-		b = append(b, ']')
+	if e.Injected != nil {
+		b = appendInjected(b, e.Injected)
 	}
-	return b
-}
-
-func appendFrame(b []byte, f *StackFrame) []byte {
-	b = append(b, `{"address":`...)
-	b = appendAddress(b, f.IP)
-	if f.Symbol != "" {
-		b = append(b, `,"symbol":`...)
-		b = appendString(b, f.Symbol)
-		b = appendInt(b, "offset", int64(f.Offset))
-	}
-	if f.Object != "" {
-		b = append(b, `,"object":`...)
-		b = appendString(b, f.Object)
-	}
-	if f.File != "" {
-		b = append(b, `,"file":`...)
-		b = appendString(b, f.File)
-		b = appendInt(b, "line", int64(f.Line))
-	}
-	return append(b, '}')
+	return appendStack(b, e.Stack)
 }
 
 func appendSignalMember(b []byte, n int) []byte {

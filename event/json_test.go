@@ -89,6 +89,18 @@ func TestJSONNumbers(t *testing.T) {
 	}
 }
 
+// TestJSONAddressResult: brk(2) and mmap(2) return an address.
+func TestJSONAddressResult(t *testing.T) {
+	const brk, end = 12, 0x5555_0000_1000
+	c := new(decode.Call)
+	c.Enter(linux.Describe(syscalls.AMD64, brk), syscalls.AMD64, brk, [6]uint64{}, memory{}, decode.Options{})
+	c.Exit(end, false)
+	result, _ := decodeLine(t, &Event{Kind: CallExit, Call: c})["result"].(map[string]any)
+	if result["address"] != "0x555500001000" {
+		t.Errorf("result %v", result)
+	}
+}
+
 func appendDecimal(n uint64) []byte {
 	b, _ := json.Marshal(n)
 	return b

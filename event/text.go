@@ -114,7 +114,7 @@ func (t *Text) Drop(tid int) {
 var encoders = [numKinds]func(*Text, *Event){
 	CallEntry: (*Text).entry, CallExit: (*Text).exit, Signal: (*Text).signal, GroupStop: (*Text).groupStop,
 	Exited: (*Text).exited, Killed: (*Text).killed, Superseded: (*Text).superseded, Detached: (*Text).detached,
-	Exec: (*Text).exec,
+	Exec: (*Text).exec, RegionEntry: (*Text).regionEntry, RegionReturn: (*Text).regionReturn,
 }
 
 // Encode writes one event.
@@ -163,6 +163,7 @@ func (t *Text) signal(e *Event) {
 	}
 	t.buf = append(t.buf, "---"...)
 	t.endPainted()
+	t.stack(e)
 }
 
 func (t *Text) groupStop(e *Event) {
@@ -172,6 +173,7 @@ func (t *Text) groupStop(e *Event) {
 	t.buf = appendSigName(t.buf, e.Signo)
 	t.buf = append(t.buf, " ---"...)
 	t.endPainted()
+	t.stack(e)
 }
 
 func (t *Text) exited(e *Event) {
@@ -181,6 +183,7 @@ func (t *Text) exited(e *Event) {
 	t.buf = strconv.AppendInt(t.buf, int64(e.Code), 10)
 	t.buf = append(t.buf, " +++"...)
 	t.endPainted()
+	t.stack(e) // of the call that ended it
 }
 
 func (t *Text) killed(e *Event) {
@@ -520,6 +523,9 @@ func (t *Text) exit(e *Event) {
 	}
 	t.buf = append(t.buf, "= "...)
 	t.result(e)
+	if e.Injected != nil && !e.Lost {
+		t.injected(e.Injected)
+	}
 	if t.opts.Durations && !e.Lost {
 		t.buf = append(t.buf, " <"...)
 		t.buf = strconv.AppendInt(t.buf, e.Duration/1e9, 10)
@@ -531,31 +537,14 @@ func (t *Text) exit(e *Event) {
 		t.buf = t.opts.Dump(t.buf, c)
 		t.width = len(t.buf)
 	}
-	for i := range e.Stack {
-		t.frame(&e.Stack[i])
+	if !e.Lost {
+		t.stack(e)
 	}
 }
 
 // unfinished tells whether the end of a call that will have no result would have shown more of it.
 func (t *Text) unfinished(e *Event) bool {
 	return e.Call.Resumed == "" && !t.raw(e.Call) && int(e.Call.Desc.Defer) < len(e.Call.Desc.Args)
-}
-
-// frame writes one line of a stack trace.
-func (t *Text) frame(f *StackFrame) {
-	t.buf = append(t.buf, " > "...)
-	t.buf = append(t.buf, f.Object...)
-	t.buf = append(t.buf, '(')
-	if f.Symbol != "" {
-		t.buf = append(t.buf, f.Symbol...)
-		t.buf = append(t.buf, '+')
-		t.buf = append(t.buf, "0x"...)
-		t.buf = strconv.AppendUint(t.buf, f.Offset, 16)
-	}
-	t.buf = append(t.buf, ") [0x"...)
-	t.buf = strconv.AppendUint(t.buf, f.IP, 16)
-	t.buf = append(t.buf, "]\n"...)
-	t.width = len(t.buf)
 }
 
 // result writes what stands behind the equals sign.
@@ -578,9 +567,13 @@ func (t *Text) result(e *Event) {
 	case syscalls.KindUint:
 		t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
 	case syscalls.KindInt, syscalls.KindUID, syscalls.KindSignal:
+		if c.Ret < 0 && e.Injected != nil && e.Injected.Result { // no error, but what someone wanted to be returned
+			t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
+			break
+		}
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 	case syscalls.KindFD, syscalls.KindPID:
-		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
+		t.buf = strconv.AppendInt(t.buf, int64(int32(c.Ret)), 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
 		if len(c.Result.Note) > 0 {
 			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)

@@ -39,13 +39,15 @@ var personalities = map[string][]personality{
 // Each leading "!" complements the rest. An item must match a call of some ABI unless "?" stands
 // before it. Regular expressions are POSIX extended ones without back references and match
 // anywhere in the name. Errors are of type *[ParseError].
-func ParseCallSet(expr string) (*CallSet, error) {
+func ParseCallSet(expr string) (*CallSet, error) { return newParser().set(expr) }
+
+// newParser is the parser for the architecture that this program was built for.
+func newParser() *parser {
 	arch := personalities[runtime.GOARCH]
 	if arch == nil {
 		arch = personalities["amd64"]
 	}
-	p := parser{personalities: arch, classes: described}
-	return p.set(expr)
+	return &parser{personalities: arch, classes: described}
 }
 
 type parser struct {

@@ -93,11 +93,13 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newTraceCommand(called, std),
+		newRunCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
 		newProxyCommand(std),
 		newServeCommand(std),
 		newCertsCommand(std),
+		newHeaderCommand(std),
 		newVersionCommand(std),
 	)
 	return root

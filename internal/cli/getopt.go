@@ -25,6 +25,8 @@ type option struct {
 	// later marks long names that strace 6.1 does not have. They never make an abbreviation
 	// ambiguous that strace 6.1 resolves.
 	later bool
+	// concealed marks a name that is not there under the name strace, where it is an abbreviation of others.
+	concealed bool
 }
 
 // A parsedOption is one option as it stood on the command line.
@@ -42,6 +44,7 @@ type getopt struct {
 	table   []option
 	args    []string // what is left, without the program's name
 	cluster string   // what is left of -abc
+	strict  bool     // without what is concealed
 }
 
 // next returns the next option. more is false at the end of the options; rest then returns the
@@ -133,7 +136,7 @@ func (g *getopt) longOption(word string) (parsedOption, error) {
 // for messages.
 func (g *getopt) findLong(name, word string) (*option, error) {
 	for i := range g.table {
-		if o := &g.table[i]; o.long == name && name != "" {
+		if o := &g.table[i]; o.long == name && name != "" && !(g.strict && o.concealed) {
 			return o, nil
 		}
 	}
@@ -154,7 +157,7 @@ func (g *getopt) findLong(name, word string) (*option, error) {
 func (g *getopt) abbreviated(prefix string, later bool) (found *option, ambiguous []string) {
 	for i := range g.table {
 		o := &g.table[i]
-		if o.later != later || o.long == "" || !strings.HasPrefix(o.long, prefix) {
+		if o.later != later || g.strict && o.concealed || o.long == "" || !strings.HasPrefix(o.long, prefix) {
 			continue
 		}
 		switch {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Messages writes what farcall itself has to say, never the trace. Every error, warning and hint
@@ -54,7 +55,9 @@ func (m *Messages) Error(err error) {
 	m.Warn(err.Error())
 	var h hinter
 	if errors.As(err, &h) && h.Hint() != "" {
-		m.Hint(h.Hint())
+		for line := range strings.Lines(h.Hint()) {
+			m.Hint(strings.TrimSuffix(line, "\n"))
+		}
 	}
 	var c *commandError
 	if errors.As(err, &c) && c.usage {

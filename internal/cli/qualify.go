@@ -1,6 +1,10 @@
 package cli
 
-import "strings"
+import (
+	"strings"
+
+	"farcall/internal/inject"
+)
 
 // What -q, -qq and -qqq stand for.
 const (
@@ -73,11 +77,11 @@ func (p *traceParser) qualify(key, value string) (err error) {
 	case "decode-pids":
 		err = parseWordSet(&o.DecodePIDs, value, "decode-pids", pidNames, nil)
 	case "inject", "fault":
-		var in Injection
-		if in, err = parseInjection(value, key == "fault"); err == nil {
+		var in inject.Injection
+		if in, err = inject.Parse(value, key == "fault", p.warn); err == nil {
 			o.Injections = append(o.Injections, in)
-			err = p.unserved("-e " + key)
 		}
+		err = callsError(err)
 	case "kvm":
 		if value != "vcpu" {
 			return &commandError{text: "invalid -e kvm= argument: '" + value + "'", hint: "-e kvm=vcpu is the only one"}

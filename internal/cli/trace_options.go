@@ -3,7 +3,9 @@ package cli
 import (
 	"time"
 
+	"farcall"
 	"farcall/filter"
+	"farcall/internal/inject"
 )
 
 // TraceOptions is what "farcall trace" was asked to do: the command line, parsed, checked and
@@ -18,11 +20,16 @@ type TraceOptions struct {
 
 	TraceTarget
 	TraceFilter
+	TraceConditions
+	TraceRules
 	TraceFormat
 	TraceSummary
+	TraceStacks
 
+	// Regions limit the trace to functions (--in and its like).
+	Regions farcall.Regions
 	// Injections are the -e inject= and -e fault= in the order given.
-	Injections []Injection
+	Injections []inject.Injection
 	// Describe names a file of further descriptions, "" for none.
 	Describe string
 	// Debug asks for farcall's own debugging output on stderr.

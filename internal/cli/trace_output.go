@@ -19,6 +19,7 @@ import (
 type traceOutput struct {
 	opts     *TraceOptions
 	messages *Messages
+	whole    bool    // lines are kept back until it is known whether they are shown
 	shared   *stream // nil with -ff
 	streams  map[int]*stream
 	command  *exec.Cmd // of -o '|command'
@@ -41,8 +42,10 @@ type stream struct {
 // flushAfter is how long a finished line may stay in memory when it goes to a file.
 const flushAfter = 100 * time.Millisecond
 
-func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages) (*traceOutput, error) {
-	o := &traceOutput{opts: opts, messages: messages, streams: map[int]*stream{}}
+// openTraceOutput opens what the trace is written to. whole says that it is known only at the end of a call whether it
+// is shown.
+func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages, whole bool) (*traceOutput, error) {
+	o := &traceOutput{opts: opts, messages: messages, whole: whole, streams: map[int]*stream{}}
 	o.dumper.read, o.dumper.write = opts.ReadDump, opts.WriteDump
 	command, pipes := opts.Pipes()
 	switch {
@@ -104,7 +107,7 @@ func (o *traceOutput) textOptions() event.TextOptions {
 		Relative: opts.Relative, RelPrecision: event.Precision(opts.RelPrecision.Digits()),
 		Durations: opts.CallTimes, DurPrecision: event.Precision(opts.CallPrecision.Digits()),
 		IP: opts.InstructionPtr, Number: opts.SyscallNumber, Columns: opts.AlignColumn,
-		WholeLines: opts.Status != AllStatuses,
+		WholeLines: opts.Status != AllStatuses || o.whole,
 	}
 	if !opts.Abbrev.IsAll() {
 		t.VerboseCall = func(c *decode.Call) bool { return !opts.Abbrev.Has(c.ABI, c.Number) }

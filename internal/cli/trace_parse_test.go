@@ -157,60 +157,6 @@ func TestShowsPID(t *testing.T) {
 	}
 }
 
-func TestInjections(t *testing.T) {
-	errno, retval, delay := 1, ^uint64(0), 1500*time.Microsecond
-	every := Occurrence{First: 1, Step: 1}
-	nosys := 38
-	for _, tt := range []struct {
-		arg   string
-		fault bool
-		want  Injection
-	}{
-		{arg: "open:error=EPERM", want: Injection{When: every, Error: &errno}},
-		{arg: "open:error=1:when=3", want: Injection{When: Occurrence{First: 3}, Error: &errno}},
-		{arg: "open:error=1:when=3+", want: Injection{When: Occurrence{First: 3, Step: 1}, Error: &errno}},
-		{arg: "open:error=1:when=3+2", want: Injection{When: Occurrence{First: 3, Step: 2}, Error: &errno}},
-		{arg: "open:error=1:when=3..9", want: Injection{When: Occurrence{First: 3, Last: 9, Step: 1}, Error: &errno}},
-		{arg: "open:error=1:when=3..9+4", want: Injection{When: Occurrence{First: 3, Last: 9, Step: 4}, Error: &errno}},
-		{arg: "open:retval=-1", want: Injection{When: every, Retval: &retval}},
-		{arg: "open:signal=TERM:delay_enter=1.5ms", want: Injection{When: every, Signal: 15, DelayEnter: &delay}},
-		{arg: "open:poke_exit=@arg1=00fF,@arg2=01", want: Injection{When: every,
-			PokeExit: []Poke{{Arg: 1, Data: []byte{0, 255}}, {Arg: 2, Data: []byte{1}}}}},
-		{arg: "open", fault: true, want: Injection{When: every, Error: &nosys}},
-	} {
-		got, err := parseInjection(tt.arg, tt.fault)
-		if err != nil {
-			t.Errorf("%s: %v", tt.arg, err)
-			continue
-		}
-		tt.want.Calls = calls(t, "open")
-		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b *filter.CallSet) bool { return *a == *b })); diff != "" {
-			t.Errorf("%s: %s", tt.arg, diff)
-		}
-	}
-}
-
-func TestOccurrence(t *testing.T) {
-	for when, want := range map[string]string{
-		"1": "1", "2": "2", "2+": "23456789", "2+3": "258", "2..4": "234", "2..8+3": "258",
-	} {
-		var o Occurrence
-		if !o.parse(when) {
-			t.Errorf("%s: refused", when)
-			continue
-		}
-		got := ""
-		for n := 1; n < 10; n++ {
-			if o.Has(n) {
-				got += string(rune('0' + n))
-			}
-		}
-		if got != want {
-			t.Errorf("%s: %s, want %s", when, got, want)
-		}
-	}
-}
-
 func TestSetStrings(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{StatusSet(StatusFailed | 0x80).String(), "failed,0x80"},

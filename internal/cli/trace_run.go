@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -15,6 +16,7 @@ import (
 	"farcall/filter"
 	"farcall/internal/doctor"
 	"farcall/internal/linux"
+	"farcall/rule"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
 
@@ -39,9 +41,6 @@ func traceAs(role daemonRole, opts *TraceOptions, std Streams, messages *Message
 	if err := prepareTrace(opts); err != nil {
 		return 0, err
 	}
-	if len(opts.Injections) > 0 {
-		return 0, notYet("changing calls (-e inject=, -e fault=)")
-	}
 	r := &traceRun{opts: opts, std: std, messages: messages, role: role}
 	if opts.Daemon != DaemonNone && role.adopt == 0 {
 		return 0, r.becomeProgram()
@@ -58,25 +57,49 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+	rules    []*rule.Rule
+	conditions
+	profile *profiling // nil for none
 
 	launchTold bool
 }
 
 func (r *traceRun) run() (int, error) {
-	out, err := openTraceOutput(r.opts, r.std, r.messages)
-	if err != nil {
-		return 0, err
-	}
-	r.out = out
 	options := r.traceOptions()
+	var err error
 	if r.opts.Describe != "" {
 		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
 			return 0, err
 		}
 	}
+	if r.conditions, err = newConditions(r.opts, &options); err != nil {
+		return 0, err
+	}
+	if err := r.readRules(&options); err != nil {
+		return 0, err
+	}
+	r.addRules(&options)
+	if r.opts.Explain {
+		if err := r.explain(r.std.Err); err != nil || len(r.opts.Command) == 0 {
+			return 0, err
+		}
+	}
+	r.narrow(&options)
+	r.refuse(&options)
+	r.kernelRules(&options)
+	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
+		return 0, err
+	}
+	if r.profile, err = openProfile(r.opts); err != nil {
+		return 0, err
+	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
+	r.debug()
 	r.tracer.Observe(r.watch.observe)
+	if err := r.useRules(); err != nil {
+		return 0, err
+	}
 
 	interrupts := r.catchInterrupts()
 	err = r.start()
@@ -88,7 +111,10 @@ func (r *traceRun) run() (int, error) {
 	if cerr := r.out.close(); cerr != nil && err == nil {
 		err = cerr
 	}
-	return r.status(err, interrupted)
+	if cerr := r.profile.close(); cerr != nil {
+		r.messages.Error(cerr)
+	}
+	return r.status(r.regionError(err), interrupted)
 }
 
 // status turns the end of the trace into farcall's own.
@@ -96,6 +122,8 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 	var launch *farcall.LaunchError
 	var exit *farcall.ExitError
 	switch {
+	case r.watch.stopped && errors.As(err, &exit): // by --stop-when, which killed it
+		return 0, nil
 	case interrupted != 0:
 		dieOf(interrupted)
 		return 128 + int(interrupted), nil
@@ -112,15 +140,7 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 }
 
 // unnamedCalls are the numbers without a call, which strace shows whatever the set.
-func unnamedCalls() *filter.CallSet {
-	named := new(filter.CallSet)
-	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
-		for nr := range abi.Names() {
-			named.Add(abi, nr)
-		}
-	}
-	return named.Complement()
-}
+func unnamedCalls() *filter.CallSet { return filter.NamedCalls().Complement() }
 
 // launchFailed says, once, why the program could not be executed.
 func (r *traceRun) launchFailed() {
@@ -159,22 +179,21 @@ func (r *traceRun) traceOptions() farcall.Options {
 	o := r.opts
 	t := farcall.Options{
 		Follow: o.Follow, Classic: !o.Seize, KillOnExit: o.KillOnExit, KeepProcessors: o.CPU == CPUOff,
+		Regions:   o.Regions,
 		Usage:     o.Summary != SummaryOff && !o.WallClock,
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
+	t.Regions.Notice = func(pid int, err error) { r.out.say(fmt.Sprintf("process %d: %v", pid, err)) }
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}
+	t.Stacks = r.stackOptions()
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
-	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
-	if !o.Calls.IsAll() && !o.SyscallNumber {
-		t.Calls = o.Calls.Union(unnamedCalls())
-	}
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
-	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 {
+	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 || o.StopWhen != nil && !o.KillOnExit {
 		t.Seccomp = farcall.SeccompOff
 	}
 	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()

@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,12 @@ type interrupts struct {
 	done chan struct{}
 	wg   sync.WaitGroup
 	by   unix.Signal // that ended the trace
+	at   time.Time
 }
+
+// oneRequest is how close signals are together that are one request: timeout(1), for one, sends its signal to the command and
+// once more to its process group.
+const oneRequest = 200 * time.Millisecond
 
 // catchInterrupts lets a signal end the trace in order: programs that farcall started get the signal and a
 // SIGCONT, those that it attached to go on, and the output is complete. With -I never, which is the default for -o
@@ -52,11 +58,12 @@ func (r *traceRun) catchInterrupts() *interrupts {
 					continue
 				}
 				sig := s.(unix.Signal)
-				if in.by == 0 {
-					in.by = sig
+				switch {
+				case in.by == 0:
+					in.by, in.at = sig, time.Now()
 					r.terminate(sig)
-				} else {
-					_ = r.tracer.Kill() // asked twice
+				case time.Since(in.at) > oneRequest: // asked twice
+					_ = r.tracer.Do(r.watch.kill)
 				}
 			}
 		}

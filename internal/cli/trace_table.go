@@ -83,6 +83,20 @@ const (
 	optSeize
 	optCPU
 	optDescribe
+	optRule
+	optRules
+	optDryRun
+	optExplain
+	optWhere
+	optCountWhere
+	optStopWhen
+	optIn
+	optInThreads
+	optHardware
+	optStep
+	optUntilReturn
+	optProfile
+	optMarks
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -173,4 +187,18 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
+	{id: optRule, long: "rule", arg: requiredArg, later: true},
+	{id: optRules, long: "rules", arg: requiredArg, later: true},
+	{id: optDryRun, long: "dry-run", later: true},
+	{id: optExplain, long: "explain", later: true},
+	{id: optWhere, long: "where", arg: requiredArg, later: true},
+	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
+	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
+	{id: optIn, long: "in", arg: requiredArg, later: true, concealed: true},
+	{id: optInThreads, long: "in-threads", later: true},
+	{id: optHardware, long: "hw", later: true},
+	{id: optStep, long: "step", later: true},
+	{id: optMarks, long: "marks", arg: optionalArg, later: true},
+	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
+	{id: optProfile, long: "profile", arg: requiredArg, later: true},
 }

@@ -7,6 +7,7 @@ import (
 
 	"farcall"
 	"farcall/event"
+	"farcall/filter"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type watcher struct {
 	shown   uint64
 	leaving bool // everything is to be let go: what comes until then is our own doing
 	started bool // the first program's execve is over
+	stopped bool // by --stop-when
 	tasks   map[int]*farcall.Task
 	abis    map[int]syscalls.ABI // processes that do not have the tracer's own ABI
 	paths   *pathFilter
@@ -28,8 +30,8 @@ type watcher struct {
 
 // A shown is what the watcher knows of a task.
 type shown struct {
-	skip bool // the call is not to be shown
-	sys  int64
+	sys int64
+	verdicts
 }
 
 func newWatcher(r *traceRun) *watcher {
@@ -106,7 +108,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 		if !w.opts.Quiet.Has(QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " detached")
 		}
-		if !w.opts.Status.Has(StatusDetached) {
+		if !w.opts.Status.Has(StatusDetached) || s.where == filter.Unknown {
 			w.run.out.drop(t.TID)
 		}
 	case event.Vanished:
@@ -136,13 +138,19 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 }
 
 func (w *watcher) print(t *farcall.Task, ev *event.Event) {
-	if w.opts.Summary == SummaryOnly {
+	if w.opts.Summary == SummaryOnly || w.opts.Silent {
+		return
+	}
+	if w.stopped && (ev.Kind == event.CallEntry || ev.Kind == event.CallExit) {
 		return
 	}
 	if w.opts.SyscallLimit > 0 && w.shown >= w.opts.SyscallLimit && ev.Kind != event.Detached {
 		return // of a thread that is still to be stopped for its detach
 	}
 	w.run.out.dumper.task = t
+	if w.opts.Stacks == StackOff {
+		ev.Stack = nil // it was taken for the profile
+	}
 	w.run.out.encode(ev, w.run.tracer.Tasks())
 }
 
@@ -153,11 +161,11 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if w.opts.SyscallNumber {
 		w.run.out.number(t.TID, ev.Call.Number)
 	}
-	s.skip = w.paths != nil && !w.paths.match(t, ev.Call) || w.opts.SyscallNumber && !w.wanted(ev)
+	skip := w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil || len(w.run.rules) > 0) && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}
-	if !s.skip {
+	if s.verdicts = w.run.conditions.entry(t, skip); s.where != filter.False {
 		w.print(t, ev)
 	}
 }
@@ -167,22 +175,41 @@ func (w *watcher) wanted(ev *event.Event) bool {
 	return w.opts.Calls.Has(ev.ABI, ev.Call.Number) || ev.ABI.Name(ev.Call.Number) == ""
 }
 
+// shows tells whether a call is going to be shown, as far as that is known at its entry. The execve by which farcall itself starts the
+// program is shown, but it is not the program's.
+func (w *watcher) shows(c *farcall.Call) bool {
+	if c.First() {
+		return false
+	}
+	named := c.ABI().Name(c.Number()) != ""
+	return (!named || w.opts.Calls.Has(c.ABI(), c.Number())) && (w.paths == nil || w.paths.match(c.Task, c.Decoded()))
+}
+
 func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
-	if s.skip {
-		s.skip = false
+	where, count, stop := w.run.conditions.exit(t, s.verdicts)
+	if stop {
+		defer w.stop()
+	}
+	if !where {
+		if stop {
+			w.print(t, ev)
+		} else {
+			w.run.out.drop(t.TID)
+		}
 		return
 	}
-	if w.summary != nil && !ev.Lost {
+	if count && w.summary != nil && !ev.Lost {
 		spent := ev.Duration
 		if !w.opts.WallClock {
 			spent = int64(t.SystemTime()) - s.sys
 		}
 		w.summary.Add(ev.ABI, ev.Call, max(0, spent-int64(w.opts.Overhead.Time)))
 	}
-	if !w.opts.Status.Has(statusOf(ev)) {
+	if !stop && !w.opts.Status.Has(statusOf(ev)) {
 		w.run.out.drop(t.TID)
 		return
 	}
+	w.run.profile.add(ev)
 	w.print(t, ev)
 	if w.opts.SyscallLimit > 0 && !ev.Lost {
 		if w.shown++; w.shown == w.opts.SyscallLimit {
@@ -265,6 +292,16 @@ func (w *watcher) terminate(sig unix.Signal) {
 	}
 }
 
+// kill ends the programs that farcall started, which have not ended by the signal that they were passed on. What it
+// was attached to is not its to kill.
+func (w *watcher) kill() {
+	for _, t := range w.tasks {
+		if t.Launched() {
+			_ = unix.Kill(t.PID, unix.SIGKILL) // ESRCH: it has ended
+		}
+	}
+}
+
 // resolve sets what describes file descriptors and process ids among the task's arguments.
 func (w *watcher) resolve(t *farcall.Task) {
 	if w.opts.DecodeFDs == 0 && w.opts.DecodePIDs == 0 {
@@ -274,6 +311,9 @@ func (w *watcher) resolve(t *farcall.Task) {
 
 // finish prints the table of counts.
 func (w *watcher) finish() {
+	for _, err := range w.run.tracer.MissingRegions() {
+		w.run.messages.Error(err)
+	}
 	if w.summary == nil {
 		return
 	}

@@ -2,38 +2,18 @@ package cli
 
 import (
 	"math"
-	"strconv"
 	"strings"
-	"time"
+
+	"farcall/internal/cnumber"
 )
 
 const maxInt = math.MaxInt32 // of C's int
 
-// parseUint reads a number of at most limit as strace does: decimal, with white space and a plus
-// sign allowed before it and nothing after it.
-func parseUint(s string, limit int) (int, bool) {
-	n, rest, ok := scanUint(s, limit)
-	return n, ok && rest == ""
-}
-
-// scanUint reads a number like strtol(3) and returns what follows it.
-func scanUint(s string, limit int) (n int, rest string, ok bool) {
-	s = strings.TrimLeft(s, " \t\n\v\f\r")
-	negative := false
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		negative = s[0] == '-'
-		s = s[1:]
-	}
-	i := 0
-	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
-		i++
-	}
-	v, err := strconv.ParseInt(s[:i], 10, 64)
-	if err != nil || v > int64(limit) || negative && v != 0 {
-		return 0, "", false
-	}
-	return int(v), s[i:], true
-}
+// The numbers of the command line are read as strace reads them.
+var (
+	parseUint     = cnumber.Uint
+	parseDuration = cnumber.Duration
+)
 
 // parsePrecision reads one of s, ms, us, ns.
 func parsePrecision(s string) (Precision, bool) {
@@ -101,33 +81,6 @@ func checkTips(arg string) bool {
 		}
 	}
 	return true
-}
-
-// parseDuration reads a time such as 1.5ms; without a unit it is in microseconds. A fraction of
-// a nanosecond is dropped.
-func parseDuration(s string) (time.Duration, bool) {
-	n := len(s) - len(strings.TrimLeft(s, "0123456789.eE+-"))
-	v, err := strconv.ParseFloat(s[:n], 64)
-	if err != nil || v < 0 {
-		return 0, false
-	}
-	unit := float64(time.Microsecond)
-	switch s[n:] {
-	case "", "us":
-	case "s":
-		unit = float64(time.Second)
-	case "ms":
-		unit = float64(time.Millisecond)
-	case "ns":
-		unit = 1
-	default:
-		return 0, false
-	}
-	v *= unit
-	if v > float64(math.MaxInt64/2) {
-		return 0, false
-	}
-	return time.Duration(v), true
 }
 
 // summaryKeys are the words of -S and -U; strace is particular about their case.

@@ -85,7 +85,7 @@ func (e *Engine) attach(pid int) error {
 	if tracer := tracesUs(st.tgid); tracer != 0 {
 		return &AttachError{PID: pid, Cause: CauseCycle, Tracer: tracer, Err: unix.EDEADLK}
 	}
-	if !e.opts.Follow {
+	if !e.opts.Follow && e.opts.Breakpoints == nil {
 		if e.threads[pid] != nil {
 			return nil
 		}
@@ -175,7 +175,7 @@ func (e *Engine) arrived(t *Thread) {
 // seize takes hold of one thread and makes it stop.
 func (e *Engine) seize(tid, tgid int) (*Thread, *AttachError) {
 	opts := e.opts.ptraceOptions()
-	if !e.opts.Follow {
+	if !e.opts.Follow && e.opts.Breakpoints == nil {
 		opts &^= ptrace.OptTraceFork | ptrace.OptTraceVfork | ptrace.OptTraceClone
 	}
 	// A thread that is just being killed, or replaced by another's execve, gives EPERM like one that may not be traced; at

@@ -57,6 +57,7 @@ func (e *Engine) stop(t *Thread) {
 // detachStopped detaches a thread in a ptrace-stop.
 func (e *Engine) detachStopped(t *Thread, sig unix.Signal) {
 	e.pin.restore(t)
+	e.withoutBreakpoints(t)
 	if e.opts.KillOnExit {
 		_ = ptrace.SetOptions(t.TID, e.opts.ptraceOptions()&^ptrace.OptExitKill)
 	}
@@ -89,6 +90,7 @@ func (e *Engine) leave() error {
 		}
 	}
 	e.leaving = true
+	e.clearAll()
 	for _, t := range e.Threads() {
 		e.detach(t)
 	}
@@ -129,6 +131,7 @@ func (e *Engine) allStuck() bool {
 // letGo ends the engine's thread, by which the kernel detaches what it traces in whatever state that is.
 func (e *Engine) letGo() {
 	e.quit, e.abandon = true, true
+	e.clearAll()
 	for _, t := range e.Threads() {
 		e.pin.restore(t)
 		e.forget(t)

@@ -34,16 +34,20 @@ type Engine struct {
 	// Of the engine's thread.
 	threads map[int]*Thread
 	procs   map[int]*Process
-	tombs   map[int]int // threads that came and went before their parent's event: tid to the parent's process
-	last    *Thread     // the thread that stopped last
+	tombs   map[int]int       // threads that came and went before their parent's event: tid to the parent's process
+	held    map[int]heldChild // see holdChild
+	last    *Thread           // the thread that stopped last
 	waiters []chan error
 	queue   []event
 	head    int
 	streak  int // stops since the last gathering
 	info    ptrace.SyscallInfo
+	infoOf  *Thread // whose last stop of a call info describes
+	byRegs  bool    // PTRACE_SET_SYSCALL_INFO is missing, or not wanted
 	regs    ptrace.Regs
 	siginfo ptrace.Siginfo
 	rusage  unix.Rusage
+	cookie  uint64
 	leaving bool // everything is to be detached
 	quit    bool
 	abandon bool // the thread has to die, so that the kernel detaches what is left
@@ -53,9 +57,9 @@ type Engine struct {
 // New makes an engine and starts its thread. Close ends it.
 func New(opts Options, sink Sink) *Engine {
 	e := &Engine{
-		opts: opts, sink: sink,
+		opts: opts, sink: sink, byRegs: opts.Registers,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		threads: make(map[int]*Thread), procs: make(map[int]*Process), tombs: make(map[int]int),
+		threads: make(map[int]*Thread), procs: make(map[int]*Process), tombs: make(map[int]int), held: make(map[int]heldChild),
 	}
 	ready := make(chan struct{})
 	go e.run(ready)
@@ -193,7 +197,7 @@ func (e *Engine) addThread(tid, pid int) *Thread {
 		e.procs[pid] = p
 	}
 	p.threads++
-	t := &Thread{TID: tid, Proc: p, e: e}
+	t := &Thread{TID: tid, Proc: p, e: e, native: e.opts.Breakpoints != nil}
 	e.threads[tid] = t
 	return t
 }
@@ -202,6 +206,11 @@ func (e *Engine) addThread(tid, pid int) *Thread {
 func (e *Engine) forget(t *Thread) {
 	t.gone = true
 	t.stopped = false
+	if t.step != nil {
+		t.Proc.space.slots.give(t.step)
+		t.step = nil
+		e.stepNext(t.Proc.space)
+	}
 	if e.threads[t.TID] == t {
 		delete(e.threads, t.TID)
 	}

@@ -109,7 +109,7 @@ func TestFilterAnswerAndSkip(t *testing.T) {
 	r.onEnter = func(th *Thread) {
 		switch th.Call.Number {
 		case unix.SYS_WRITE:
-			_ = th.Answer(int64(th.Call.Args[2]))
+			_ = th.Answer(int64(th.Call.Args[2]), false)
 		case unix.SYS_BRK:
 			th.SkipExit()
 		}

@@ -127,6 +127,12 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 	if !t.attached {
 		e.firstStop(t, ws)
 	}
+	if f := t.onStop; f != nil {
+		t.onStop = nil
+		if ws.Event() != ptrace.EventExec && t.visible() {
+			f()
+		}
+	}
 	if ws.SyscallStop() {
 		e.pin.count(e, t)
 		e.syscallStop(t)
@@ -157,15 +163,33 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 		t.sig = sig
 		return
 	}
-	if (t.detaching || e.leaving) && !t.expectStop {
+	if t.emulating {
+		e.emulated(t)
+		if t.parked && !e.leaving && !t.detaching {
+			t.held, t.sig = true, sig
+			return
+		}
+	}
+	if (t.detaching || e.leaving) && !t.expectStop && t.exec == nil && !e.trapPending(t) {
 		e.detachStopped(t, sig)
 		return
+	}
+	t.singling = false
+	if e.opts.Breakpoints != nil {
+		e.setDebug(t, false)
 	}
 	// Errors: ESRCH, when it was killed in the meantime, as wait4 will say; others do not occur for a stopped thread.
 	switch {
 	case t.groupStop:
 		_ = ptrace.Listen(t.TID)
+	case t.emulates():
+		t.sysemu = true
+		_ = ptrace.Sysemu(t.TID, sig)
+	case t.step != nil || t.stepsThere():
+		t.singling = true
+		_ = ptrace.SingleStep(t.TID, sig)
 	case t.wantsSyscallStop():
+		t.sysemu = false
 		_ = ptrace.Syscall(t.TID, sig)
 	default:
 		t.passing = t.inCall
@@ -176,7 +200,7 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 
 // wantsSyscallStop tells whether t has to stop at its next entry or exit, for whichever of the two it is heading to.
 func (t *Thread) wantsSyscallStop() bool {
-	if !t.filtered || t.full || t.launch != nil {
+	if t.launch != nil || t.exec != nil || !t.native && (!t.filtered || t.full) {
 		return true
 	}
 	return t.inCall && t.shown && !t.skipExit || t.force || t.mustExit

@@ -29,8 +29,21 @@ type Options struct {
 	// Wanted says which calls the sink is to be told. nil means all. It is asked at each stop.
 	Wanted func(abi syscalls.ABI, number int64) bool
 
+	// Unseen, if not nil, is asked at the entry of each call whether the sink is not to be told of it, before Wanted is.
+	Unseen func(t *Thread) bool
+
+	// Breakpoints, if not nil, is told of breakpoints. Threads then start native, see Thread.Native, and the threads of a
+	// process are traced even without Follow. Children that are not followed are let go without breakpoints. It cannot be combined with Filter.
+	Breakpoints Breakpoints
+
 	// KillOnExit kills the tracees when the tracer dies (PTRACE_O_EXITKILL).
 	KillOnExit bool
+
+	// Emulate leaves the calls of launched programs to the sink: see Thread.Answer. It is not for use with a Filter.
+	Emulate bool
+
+	// Registers changes calls through registers, as before Linux 6.16, even where PTRACE_SET_SYSCALL_INFO is there.
+	Registers bool
 
 	// Rusage keeps Thread.Rusage up to date, at the price of a longer wait4(2).
 	Rusage bool
@@ -54,7 +67,7 @@ const (
 
 func (o *Options) ptraceOptions() ptrace.Options {
 	opts := ptrace.OptTraceSysgood | ptrace.OptTraceExec
-	if o.Follow || o.filtering() {
+	if o.Follow || o.filtering() || o.Breakpoints != nil {
 		opts |= ptrace.OptTraceFork | ptrace.OptTraceVfork | ptrace.OptTraceClone
 	}
 	if o.filtering() {

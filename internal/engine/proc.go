@@ -12,6 +12,7 @@ type status struct {
 	state              byte  // R, S, D, T, t, Z, X
 	nspid              []int // ids of the thread, from the tracer's pid namespace inwards
 	nstgid             []int
+	pending            uint64 // signals to the thread, as a set
 }
 
 func readStatus(tid int) (status, error) {
@@ -44,6 +45,8 @@ func readStatusFile(name string) (status, error) {
 			st.tracer = atoi(f[0])
 		case "NSpid":
 			st.nspid = atois(f)
+		case "SigPnd":
+			st.pending, _ = strconv.ParseUint(string(f[0]), 16, 64)
 		case "NStgid":
 			st.nstgid = atois(f)
 		}

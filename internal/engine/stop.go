@@ -10,22 +10,35 @@ func (t *Thread) visible() bool { return !t.hidden && (t.launch == nil || t.laun
 
 // wanted tells whether the sink is to see the thread's call.
 func (e *Engine) wanted(t *Thread) bool {
-	return !t.hidden && (e.opts.Wanted == nil || e.opts.Wanted(t.Call.ABI, t.Call.Number))
+	return !t.hidden && !t.native && (e.opts.Wanted == nil || e.opts.Wanted(t.Call.ABI, t.Call.Number))
 }
 
 // syscallStop handles an entry or exit. Which of the two it is, the kernel says; counting goes wrong.
 func (e *Engine) syscallStop(t *Thread) {
-	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
+	if e.getInfo(t) != nil {
 		return // ESRCH: killed
+	}
+	if t.exec != nil {
+		e.executing(t)
+		e.resume(t, 0)
+		return
 	}
 	switch e.info.Op {
 	case ptrace.OpEntry:
+		if t.reenters {
+			t.reenters = false
+			break
+		}
 		e.entry(t)
+		t.emulating = t.sysemu
 		if t.launch != nil && !e.launchEntry(t) {
 			break
 		}
 		e.show(t)
 	case ptrace.OpExit:
+		if t.reenters {
+			break // of the call that was not executed
+		}
 		e.exit(t)
 	}
 	e.resume(t, 0)
@@ -33,7 +46,7 @@ func (e *Engine) syscallStop(t *Thread) {
 
 // seccompStop handles a stop of Options.Filter, or of one the program made itself.
 func (e *Engine) seccompStop(t *Thread) {
-	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
+	if e.getInfo(t) != nil {
 		return
 	}
 	if e.info.Op == ptrace.OpSeccomp {
@@ -52,7 +65,7 @@ func (e *Engine) seccompStop(t *Thread) {
 // tracer that cares: the call is not executed and gives ENOSYS (seccomp(2)).
 func (e *Engine) foreignTrace(t *Thread) {
 	if !t.force {
-		_ = t.Answer(-int64(unix.ENOSYS))
+		_ = t.Answer(-int64(unix.ENOSYS), true)
 	}
 }
 
@@ -63,6 +76,7 @@ func (e *Engine) entry(t *Thread) {
 	c.ABI, c.Number, c.Args = abi, e.info.Number(), *e.info.Args()
 	c.IP, c.SP = e.info.IP, e.info.SP
 	c.Entered, c.Ret, c.IsError, c.Resumes = true, 0, false, nil
+	t.altered = false
 	t.inCall, t.passing, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false, false
 	n := &numbers[abi]
 	switch c.Number {
@@ -89,6 +103,9 @@ func (t *Thread) resumed() *Call {
 
 // show calls Enter if the sink wants the call.
 func (e *Engine) show(t *Thread) {
+	if e.opts.Unseen != nil && t.visible() && e.opts.Unseen(t) {
+		return
+	}
 	if e.wanted(t) {
 		t.shown = true
 		e.sink.Enter(t)
@@ -104,8 +121,11 @@ func (e *Engine) exit(t *Thread) {
 		*c = Call{ABI: abi, Number: -1}
 	}
 	c.IP, c.SP = e.info.IP, e.info.SP
+	if t.altered {
+		e.restoreArgs(t)
+	}
 	if t.force {
-		_ = t.SetResult(t.forced)
+		_ = t.SetResult(t.forced, !t.forcedOK)
 	} else {
 		c.Ret, c.IsError = e.info.Result(), e.info.IsError()
 		if c.IsError && c.Ret == -int64(ERESTARTRestartblock) {
@@ -181,6 +201,14 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 	if err != nil {
 		return
 	}
+	if sig == unix.SIGTRAP && e.opts.Breakpoints != nil && e.trap(t) {
+		return
+	}
+	if t.step != nil && e.signalInStep(t, sig) {
+		e.resume(t, 0)
+		return
+	}
+	sig = unix.Signal(e.siginfo.Signo) // it may be one that a step has kept back
 	if sig == unix.SIGSTOP && t.expectStop && e.ownStop() {
 		t.expectStop = false
 		e.resume(t, 0)
@@ -192,6 +220,9 @@ func (e *Engine) signalStop(t *Thread, sig unix.Signal) {
 		return
 	}
 	t.sig = sig
+	if len(t.signals) > 0 {
+		e.disguise(t)
+	}
 	if t.visible() {
 		e.sink.Signal(t, &e.siginfo)
 	}
@@ -224,6 +255,7 @@ func (e *Engine) firstStop(t *Thread, ws ptrace.WaitStatus) {
 		t.setOptions = false
 		_ = ptrace.SetOptions(t.TID, e.opts.ptraceOptions())
 	}
+	t.reconcile()
 	if t.coming {
 		if !t.expectStop && ws.Event() == ptrace.EventStop {
 			e.learnInterrupted(t)
@@ -268,6 +300,9 @@ func (e *Engine) exited(t *Thread, st Status) {
 	if t.visible() {
 		e.sink.Exited(t, st)
 	}
+	if p.threads == 0 {
+		e.orphaned(p.PID)
+	}
 }
 
 // execed handles PTRACE_EVENT_EXEC.
@@ -286,6 +321,7 @@ func (e *Engine) execed(t *Thread) {
 	if t.mem != nil {
 		t.mem.Reset(t.TID)
 	}
+	t.Proc.space, t.step, t.again, t.debug, t.watch = nil, nil, 0, debugSet{}, 0 // the kernel clears debug registers too
 	first := t.launch != nil && t.launch.phase == phaseExec
 	if t.launch != nil && !first {
 		e.resume(t, 0) // the launcher's own image
@@ -297,6 +333,8 @@ func (e *Engine) execed(t *Thread) {
 	}
 	if !t.hidden {
 		e.sink.Exec(t, former, superseded)
+	} else if e.opts.Breakpoints != nil {
+		t.detaching = true // it no longer shares memory with breakpoints
 	}
 	e.resume(t, 0)
 }
@@ -353,9 +391,14 @@ func (e *Engine) created(t *Thread, ev ptrace.Event) {
 		pid = t.Proc.PID
 	}
 	child = e.addThread(tid, pid)
+	e.spaceOf(t, child, eventHow[ev])
 	e.inherit(t, child)
 	if !child.hidden {
 		e.sink.Created(t, child, eventHow[ev])
+	}
+	if h, ok := e.held[tid]; ok {
+		delete(e.held, tid)
+		e.enqueue(tid, h.ws)
 	}
 }
 
@@ -365,6 +408,10 @@ func (e *Engine) inherit(t, child *Thread) {
 		child.filtered, child.full, child.hidden, child.pinnable = t.filtered, t.full, t.hidden, t.pinnable
 	} else {
 		child.filtered, child.full = e.opts.filtering(), true // it may have the filter: right either way
+	}
+	if e.opts.Breakpoints != nil && !e.opts.Follow {
+		e.inheritBreakpoints(t, child)
+		return
 	}
 	child.hidden = child.hidden || !e.opts.Follow
 }
@@ -388,9 +435,10 @@ func (e *Engine) makesThread(t *Thread, tid int) bool {
 // (CLONE_PTRACE, or it was killed); or a child of the engine's thread that is none of its business.
 func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 	if !ws.Stopped() {
+		delete(e.held, tid)
 		return nil
 	}
-	if !e.opts.Follow && !e.opts.filtering() {
+	if !e.opts.Follow && !e.opts.filtering() && e.opts.Breakpoints == nil {
 		_ = ptrace.Detach(tid, 0)
 		return nil
 	}
@@ -399,10 +447,14 @@ func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 		st = status{tgid: tid}
 	}
 	parent := e.parentOf(tid, &st)
+	if st.tgid == tid && e.holdChild(tid, ws, parent) {
+		return nil
+	}
 	t := e.addThread(tid, st.tgid)
 	if parent != nil {
 		t.early, t.maker = true, parent.Proc.PID
 	}
+	e.spaceOf(parent, t, HowUnknown)
 	e.inherit(parent, t)
 	if !t.hidden {
 		e.sink.Created(parent, t, HowUnknown)

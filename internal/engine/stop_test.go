@@ -191,7 +191,7 @@ func TestKilledWhileStopped(t *testing.T) {
 				// It may be gone already: errors come back, nothing hangs.
 				var regs ptrace.Regs
 				_ = th.Regs(&regs)
-				_ = th.SetResult(0)
+				_ = th.SetResult(0, false)
 			}
 		}
 		if i%2 == 0 {
@@ -260,7 +260,7 @@ func TestChangeCalls(t *testing.T) {
 				}
 			}
 			if th.Call.Number == unix.SYS_WRITE {
-				if err := th.Answer(int64(th.Call.Args[2])); err != nil {
+				if err := th.Answer(int64(th.Call.Args[2]), false); err != nil {
 					r.wrongf("Answer: %v", err)
 				}
 			}

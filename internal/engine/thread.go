@@ -12,10 +12,14 @@ type Process struct {
 	PID  int // thread group id, in the tracer's pid namespace
 	User any // for the sink
 
+	space   *Space
 	threads int
 	coming  int  // threads that were seized by an attach and have not stopped yet
 	scan    bool // its threads have to be listed again when coming is 0
 }
+
+// Threads is how many threads of the process are traced.
+func (p *Process) Threads() int { return p.threads }
 
 // A Call is a system call of a thread.
 type Call struct {
@@ -61,15 +65,27 @@ type Thread struct {
 	e   *Engine
 	mem *ptrace.Memory
 
-	launch *launch // until the first execve has succeeded
-	queued int     // index+1 of its event in the engine's queue
-	sig    unix.Signal
-	forced int64
-	maker  int
-	resume Call // what restart_syscall would resume
+	launch   *launch // until the first execve has succeeded
+	queued   int     // index+1 of its event in the engine's queue
+	sig      unix.Signal
+	forced   int64
+	forcedOK bool // forced is no error, whatever its value
+	maker    int
+	resume   Call  // what restart_syscall would resume
+	executed int64 // what SetCall had executed
+	exec     *execution
+	signals  []queued
 
-	attached   bool // its first stop has been handled
-	coming     bool // counted in Proc.coming
+	attached       bool   // its first stop has been handled
+	coming         bool   // counted in Proc.coming
+	step           *step  // a copy of an instruction that it executes
+	again, againSP uint64 // a breakpoint that it has to pass once more, without a hit
+	debug          debugSet
+	watch          uint64 // see Watch
+	native         bool   // runs without stopping at calls
+	singling       bool   // was resumed by a single step
+
+	onStop     func() // see AtStop
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call
@@ -89,6 +105,10 @@ type Thread struct {
 	setOptions bool // PTRACE_SETOPTIONS is due at the next stop
 	gone       bool
 	mustExit   bool // the exit matters to the engine
+	altered    bool // SetCall has changed its registers
+	sysemu     bool // it was resumed by PTRACE_SYSEMU
+	emulating  bool // it is in a call that the kernel does not know of
+	reenters   bool // it is about to enter its call once more
 }
 
 // PID is the thread group id.
@@ -96,6 +116,12 @@ func (t *Thread) PID() int { return t.Proc.PID }
 
 // InCall tells whether t is between the entry and the exit of t.Call. In Exited it means that the call will not finish.
 func (t *Thread) InCall() bool { return t.inCall && t.shown && !t.passing }
+
+// Launching tells whether t is a launched thread that has not executed its program yet.
+func (t *Thread) Launching() bool { return t.launch != nil }
+
+// Filtered tells whether t carries Options.Filter.
+func (t *Thread) Filtered() bool { return t.filtered }
 
 // Engine is the engine that traces t.
 func (t *Thread) Engine() *Engine { return t.e }
@@ -113,50 +139,6 @@ func (t *Thread) Regs(r *ptrace.Regs) error { return ptrace.GetRegs(t.TID, r) }
 
 // SetRegs writes them.
 func (t *Thread) SetRegs(r *ptrace.Regs) error { return ptrace.SetRegs(t.TID, r) }
-
-// SetCall, called from Enter, makes the kernel execute another call, or the same with other arguments. t.Call shows the
-// program's own until the sink changes it.
-func (t *Thread) SetCall(number int64, args [6]uint64) error {
-	return t.changeRegs(func(r *ptrace.Regs) {
-		r.SetSyscallNumber(number)
-		for i, a := range args {
-			r.SetArg(t.Call.ABI, i, a)
-		}
-	})
-}
-
-// Answer, called from Enter, keeps the kernel from executing the call and gives the program ret: a value, or a negated errno. Exit
-// is called with it.
-func (t *Thread) Answer(ret int64) error {
-	err := t.changeRegs(func(r *ptrace.Regs) { r.SetSyscallNumber(-1) })
-	if err == nil {
-		t.force, t.forced = true, ret
-	}
-	return err
-}
-
-// SetResult, called from Exit, gives the program another result: a value, or a negated errno.
-func (t *Thread) SetResult(ret int64) error {
-	err := t.changeRegs(func(r *ptrace.Regs) { r.SetResult(ret) })
-	if err == nil {
-		t.Call.setRet(ret)
-	}
-	return err
-}
-
-func (c *Call) setRet(ret int64) {
-	c.Ret = ret
-	c.IsError = ret < 0 && ret >= -4095
-}
-
-func (t *Thread) changeRegs(change func(*ptrace.Regs)) error {
-	r := &t.e.regs
-	if err := ptrace.GetRegs(t.TID, r); err != nil {
-		return err
-	}
-	change(r)
-	return ptrace.SetRegs(t.TID, r)
-}
 
 // SkipExit, called from Enter, asks not to be told of the call's exit. Under a filter that also saves the stop.
 func (t *Thread) SkipExit() { t.skipExit = true }
@@ -180,6 +162,19 @@ func (t *Thread) Resume() {
 			t.e.resume(t, t.sig)
 		}
 	})
+}
+
+// AtStop calls f, once, while t is stopped: now if it is, otherwise t is made to stop. If t ends or executes another program before, f
+// is not called. Only one may be pending for a thread. It is for the engine's thread.
+func (t *Thread) AtStop(f func()) {
+	switch {
+	case t.gone:
+	case t.stopped:
+		f()
+	default:
+		t.onStop = f
+		t.e.stop(t)
+	}
 }
 
 // Kill sends sig to the thread's process.

@@ -47,6 +47,17 @@ func (r *ARM64Regs) Result() int64 { return int64(r.X[0]) }
 // SetResult changes it.
 func (r *ARM64Regs) SetResult(v int64) { r.X[0] = uint64(v) }
 
+// Rewind takes registers from the entry of a call back to before the instruction that makes it, so that the thread makes the
+// call again.
+func (r *ARM64Regs) Rewind() {
+	r.Pc -= 4
+	r.X[8] = uint64(r.SyscallNumber())
+	r.number = -1
+}
+
+// Restore gives a thread at the exit of a call the arguments of its entry, but for the first, in whose place the result is.
+func (r *ARM64Regs) Restore(_ syscalls.ABI, _ int64, args *[6]uint64) { copy(r.X[1:6], args[1:]) }
+
 // ReturnValue is the register in which a function returns an integer or pointer.
 func (r *ARM64Regs) ReturnValue() uint64 { return r.X[0] }
 

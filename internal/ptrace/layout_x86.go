@@ -71,6 +71,23 @@ func (r *X86Regs) Result() int64 { return int64(r.Rax) }
 // SetResult changes it.
 func (r *X86Regs) SetResult(v int64) { r.Rax = uint64(v) }
 
+// Rewind takes registers from the entry of a call back to before the instruction that makes it, so that the thread makes the
+// call again: syscall, int 0x80 and, as the vdso has an int 0x80 for restarts at the place where it returns, sysenter have two
+// bytes.
+func (r *X86Regs) Rewind() {
+	r.Rip -= 2
+	r.Rax = uint64(r.SyscallNumber())
+	r.OrigRax = ^uint64(0)
+}
+
+// Restore gives a thread at the exit of a call the number and the arguments of its entry.
+func (r *X86Regs) Restore(abi syscalls.ABI, number int64, args *[6]uint64) {
+	r.SetSyscallNumber(number)
+	for i, a := range args {
+		r.SetArg(abi, i, a)
+	}
+}
+
 // ReturnValue is the register in which a function returns an integer or pointer.
 func (r *X86Regs) ReturnValue() uint64 { return r.Rax }
 

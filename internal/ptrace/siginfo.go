@@ -48,7 +48,8 @@ func (l SiginfoLayout) String() string {
 // Values of Code (include/uapi/asm-generic/siginfo.h).
 const (
 	CodeUser   = 0
-	codeKernel = 0x80
+	CodeQueue  = -1
+	CodeKernel = 0x80
 	codeTimer  = -2
 	codeSigIO  = -5
 	// Codes of particular signals whose layout is special.
@@ -78,7 +79,7 @@ var codeLimits = map[unix.Signal]struct {
 
 // Layout finds the member of the union from Signo and Code.
 func (s *Siginfo) Layout() SiginfoLayout {
-	if s.Code > CodeUser && s.Code < codeKernel {
+	if s.Code > CodeUser && s.Code < CodeKernel {
 		sig := unix.Signal(s.Signo)
 		if l, ok := codeLimits[sig]; ok && s.Code <= l.max {
 			return s.refine(sig, l.layout)
@@ -150,6 +151,9 @@ func (s *Siginfo) Stime() int64 { return int64(s.u64(24)) }
 // Addr is the address of the fault or instruction (LayoutFault and its kin).
 func (s *Siginfo) Addr() uint64 { return s.u64(0) }
 
+// SetAddr sets Addr.
+func (s *Siginfo) SetAddr(v uint64) { *(*uint64)(unsafe.Pointer(&s.union[0])) = v }
+
 // AddrLSB is the least significant bit of a corrupted address (LayoutFaultMCE).
 func (s *Siginfo) AddrLSB() int { return int(int16(s.u16(8))) }
 
@@ -182,3 +186,21 @@ func (s *Siginfo) Syscall() int { return int(int32(s.u32(8))) }
 
 // Arch is the AUDIT_ARCH of the refused call (LayoutSys).
 func (s *Siginfo) Arch() uint32 { return s.u32(12) }
+
+// NewQueued is a siginfo as sigqueue(3) makes it, from the calling process.
+func NewQueued(sig unix.Signal, value uint64) Siginfo {
+	s := Siginfo{Signo: int32(sig), Code: CodeQueue}
+	*(*uint32)(unsafe.Pointer(&s.union[0])) = uint32(unix.Getpid())
+	*(*uint32)(unsafe.Pointer(&s.union[4])) = uint32(unix.Getuid())
+	*(*uint64)(unsafe.Pointer(&s.union[8])) = value
+	return s
+}
+
+// QueueSiginfo sends a signal with a siginfo to a thread (rt_tgsigqueueinfo(2)). Its code has to be negative and other than SI_TKILL.
+//
+// Errors: EAGAIN at the limit of pending signals; EINVAL; EPERM for a code that only the kernel uses; ESRCH.
+func QueueSiginfo(pid, tid int, info *Siginfo) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(pid), uintptr(tid), uintptr(info.Signo),
+		uintptr(unsafe.Pointer(info)), 0, 0)
+	return errnoErr(e)
+}

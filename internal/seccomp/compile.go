@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
+	"farcall/filter"
 	"farcall/syscalls"
 )
 
@@ -101,9 +102,11 @@ type leaf struct {
 	fallback Action
 }
 
-// same tells whether two leaves are unconditional and have the same action.
+// same tells whether two leaves do the same, as far as that is easily seen: their conditions are the same trees.
 func (l leaf) same(o leaf) bool {
-	return len(l.rules) == 0 && len(o.rules) == 0 && l.fallback == o.fallback
+	return l.fallback == o.fallback && slices.EqualFunc(l.rules, o.rules, func(a, b Rule) bool {
+		return len(a.When) == 0 && len(b.When) == 0 && a.If == b.If && a.Action == b.Action
+	})
 }
 
 // A table divides all 2^32 numbers of one architecture into intervals; interval i ends where i+1 starts.
@@ -148,10 +151,11 @@ func (t *table) section(first, last uint32, c Calls) {
 	}
 }
 
-// newLeaf drops what cannot be reached: rules behind an unconditional one, which becomes the default.
+// newLeaf drops what cannot be reached: rules that never hold, and rules behind an unconditional one, which becomes the default.
 func newLeaf(rules []Rule, fallback Action) leaf {
+	rules = slices.DeleteFunc(rules, func(r Rule) bool { return r.If != nil && r.If.Op == filter.CondFalse })
 	for i, r := range rules {
-		if len(r.When) == 0 {
+		if len(r.When) == 0 && (r.If == nil || r.If.Op == filter.CondTrue) {
 			return leaf{rules[:i], r.Action}
 		}
 	}
@@ -234,6 +238,9 @@ func (l leaf) code() []bpf.Instruction {
 // its end: each condition has to know how far it is from there.
 func (r Rule) code() []bpf.Instruction {
 	code := []bpf.Instruction{ret(r.Action)}
+	if r.If != nil {
+		code = append(tree(r.If, len(code)), code...)
+	}
 	for _, c := range slices.Backward(r.When) {
 		code = append(c.code(len(code)), code...)
 	}

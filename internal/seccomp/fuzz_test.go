@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"farcall/filter"
 	"farcall/syscalls"
 )
 
@@ -36,6 +37,36 @@ func (r *reader) action() Action {
 	return [...]Action{Allow, Trace(uint16(b)), Errno(1), Trap(uint16(b)), KillThread, KillProcess, Log, Notify}[b%8]
 }
 
+// tree reads a tree of conditions, and puts arguments near their ends into args.
+func (r *reader) tree(depth int, args *[6]uint64) *filter.Cond {
+	b := r.byte()
+	if depth > 0 && b%3 > 0 {
+		c := &filter.Cond{Op: filter.CondAll}
+		if b%3 == 1 {
+			c.Op = filter.CondAny
+		}
+		for range 2 + r.byte()%3 {
+			c.Sub = append(c.Sub, r.tree(depth-1, args))
+		}
+		return c
+	}
+	if b%16 == 0 {
+		return &filter.Cond{Op: filter.CondOp(b / 16 % 2)}
+	}
+	t := filter.Test{Reg: int(r.byte() % 3), Mask: r.wide(), Min: r.wide(), Max: r.wide()}
+	switch r.byte() % 4 {
+	case 0:
+		t.Max = t.Min
+	case 1:
+		t.Max |= t.Min
+	}
+	args[t.Reg] = t.Min + uint64(r.byte()%3) - 1
+	if r.byte()%2 == 0 {
+		args[t.Reg] = t.Max + uint64(r.byte()%3) - 1
+	}
+	return &filter.Cond{Op: filter.CondTest, Test: t}
+}
+
 // spec reads a Spec, and the calls to try on it.
 func (r *reader) spec() (Spec, []call) {
 	s := Spec{Other: r.action(), Calls: map[syscalls.ABI]Calls{}}
@@ -57,12 +88,19 @@ func (r *reader) spec() (Spec, []call) {
 				args[cond.Arg] = cond.Min + uint64(r.byte()%3) - 1
 				rule.When = append(rule.When, cond)
 			}
+			if r.byte()%2 == 0 {
+				if t := r.tree(3, &args); Fits(t) && len(rule.When) == 0 {
+					rule.If = t
+				}
+			}
 			c.Rules = append(c.Rules, rule)
 			nr := rule.Number
 			if abi == syscalls.X32 {
 				nr |= syscalls.X32Bit
 			}
-			probes = append(probes, call{abi, nr, args}, call{abi, nr + 1, args}, call{abi, nr, [6]uint64{}})
+			other := args
+			other[0], other[1] = args[0]^1<<63, args[1]^1<<32
+			probes = append(probes, call{abi, nr, args}, call{abi, nr, other}, call{abi, nr + 1, args}, call{abi, nr, [6]uint64{}})
 			if rule.Number > 0 {
 				probes = append(probes, call{abi, nr - 1, args})
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"farcall/filter"
 	"farcall/syscalls"
 )
 
@@ -29,6 +30,8 @@ type Rule struct {
 	Number uint32 // as the ABI's table has it; for X32 with or without syscalls.X32Bit
 	Action Action
 	When   []Condition // all have to hold; at most MaxConditions
+	// If, when not nil, has to hold too; see Fits.
+	If *filter.Cond
 }
 
 // A Condition holds if argument Arg & Mask, as a 64-bit unsigned number, is in Min..Max. Equal and AnyBit
@@ -90,6 +93,10 @@ func (s *Spec) check() error {
 				return fmt.Errorf("seccomp: compile: %v call %d has a rule with %d conditions, at most %d are possible",
 					abi, r.Number, len(r.When), MaxConditions)
 			}
+			if r.If != nil && (!inRange(r.If) || r.If.Size() > maxSkip || len(r.code()) > maxSkip) {
+				return fmt.Errorf("seccomp: compile: %v call %d has a tree of %d conditions that is too long, or about no argument: %w",
+					abi, r.Number, r.If.Size(), ErrTooLong)
+			}
 			for _, c := range r.When {
 				if c.Arg < 0 || c.Arg > 5 {
 					return fmt.Errorf("seccomp: compile: %v call %d has a condition on argument %d", abi, r.Number, c.Arg)
@@ -98,6 +105,16 @@ func (s *Spec) check() error {
 		}
 	}
 	return nil
+}
+
+// inRange tells whether a tree is about arguments that exist.
+func inRange(c *filter.Cond) bool {
+	for _, s := range c.Sub {
+		if !inRange(s) {
+			return false
+		}
+	}
+	return c.Op != filter.CondTest || c.Test.Reg >= 0 && c.Test.Reg < 6
 }
 
 // Decide is what the filter made from the Spec will return for a call: the definition that the compiler is
@@ -116,7 +133,7 @@ func (s *Spec) Decide(abi syscalls.ABI, number uint32, args [6]uint64) Action {
 		if want != number {
 			continue
 		}
-		all := true
+		all := r.If == nil || r.If.Holds(&args)
 		for _, c := range r.When {
 			all = all && c.holds(&args)
 		}

@@ -56,7 +56,7 @@ func Demultiplex(name string, args [6]uint64, read func(addr uint64, b []byte) i
 		for i, r := range in {
 			sub[i] = args[r]
 		}
-		c = subcall(name)
+		c = Subcall(name)
 		return c, sub, c != nil
 	}
 	n := uint32(args[0])
@@ -71,7 +71,7 @@ func Demultiplex(name string, args [6]uint64, read func(addr uint64, b []byte) i
 	for i := range s.args {
 		sub[i] = uint64(binary.LittleEndian.Uint32(b[4*i:]))
 	}
-	c = subcall(s.name)
+	c = Subcall(s.name)
 	return c, sub, c != nil
 }
 
@@ -87,7 +87,8 @@ var short = sync.OnceValue(func() map[string]*syscalls.Call {
 	return m
 })
 
-func subcall(name string) *syscalls.Call {
+// Subcall describes a call that i386's socketcall or ipc stands for, nil if there is none of that name.
+func Subcall(name string) *syscalls.Call {
 	if name == "send" || name == "recv" {
 		return short()[name]
 	}

@@ -1,59 +1,20 @@
-package cli
+package inject
 
 import (
 	"encoding/hex"
-	"errors"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"farcall/action"
 	"farcall/filter"
+	"farcall/internal/cnumber"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
 )
-
-// An Injection is one -e inject= or -e fault=: what is to happen to which calls.
-type Injection struct {
-	Calls *filter.CallSet
-	When  Occurrence
-
-	// At most one of Error and Retval is there.
-	Error  *int    // the errno to fail with
-	Retval *uint64 // the value to return
-	// Replacement is a call without effect that the kernel executes in its place, by name; "":
-	// none is executed.
-	Replacement string
-
-	Signal     int // delivered on entry, 0: none
-	DelayEnter *time.Duration
-	DelayExit  *time.Duration
-	PokeEnter  []Poke
-	PokeExit   []Poke
-}
-
-// An Occurrence says which of a thread's calls are meant: the First one, then each Step-th up to
-// the Last. They count from 1; Last 0 has no end, Step 0 means the first one alone.
-type Occurrence struct {
-	First, Last, Step int
-}
-
-// Has tells whether the nth call, counted from 1, is meant.
-func (o Occurrence) Has(n int) bool {
-	switch {
-	case n < o.First, o.Last != 0 && n > o.Last:
-		return false
-	case o.Step == 0:
-		return n == o.First
-	}
-	return (n-o.First)%o.Step == 0
-}
-
-// A Poke overwrites memory that an argument points to.
-type Poke struct {
-	Arg  int // 1 to 7
-	Data []byte
-}
 
 const (
 	lastSignal = 64   // _NSIG
@@ -62,20 +23,31 @@ const (
 	maxPoke    = 1024 // bytes
 )
 
-// parseInjection reads the argument of -e inject=, or of -e fault= where fault is set:
+// A ParseError says what is wrong with an injection, in strace's words, and what would help.
+type ParseError struct{ Message, Hint string }
+
+func (e *ParseError) Error() string { return e.Message }
+
+// An injection is one that is being read.
+type injection struct {
+	Injection
+	warnings []string
+}
+
+// Parse reads the argument of -e inject=, or of -e fault= where fault is set:
 //
 //	SET{:TOKEN}
 //
 // fault= takes error= and when= only and fails with ENOSYS where no error is given.
-func parseInjection(arg string, fault bool) (Injection, error) {
+func Parse(arg string, fault bool, warn func(string)) (Injection, error) {
 	kind := "inject"
 	if fault {
 		kind = "fault"
 	}
 	bad := func(hint string) error {
-		return &commandError{text: "invalid " + kind + " argument '" + arg + "'", hint: hint}
+		return &ParseError{Message: "invalid " + kind + " argument '" + arg + "'", Hint: hint}
 	}
-	in := Injection{When: Occurrence{First: 1, Step: 1}}
+	in := injection{Injection: Injection{Text: arg, When: action.Occurrence{First: 1, Step: 1}}}
 	set := ""
 	// A leading colon leaves the set empty; further colons in a row count as one.
 	if arg != "" && arg[0] != ':' {
@@ -87,7 +59,10 @@ func parseInjection(arg string, fault bool) (Injection, error) {
 			}
 		}
 	}
-	calls, err := parseCalls(set)
+	for _, w := range in.warnings {
+		warn(w)
+	}
+	calls, err := filter.ParseCallSet(set)
 	if err != nil {
 		return Injection{}, err
 	}
@@ -99,41 +74,41 @@ func parseInjection(arg string, fault bool) (Injection, error) {
 		errno := int(unix.ENOSYS)
 		in.Error = &errno
 	}
-	return in, nil
+	return in.Injection, nil
 }
 
-func (in *Injection) acts() bool {
+func (in *injection) acts() bool {
 	return in.Error != nil || in.Retval != nil || in.Signal != 0 ||
 		in.DelayEnter != nil || in.DelayExit != nil || in.PokeEnter != nil || in.PokeExit != nil
 }
 
 // injectTokens reads each kind of token; a false result means that it is malformed or a second
 // one of its kind.
-var injectTokens = map[string]func(in *Injection, val string) bool{
-	"when":        func(in *Injection, val string) bool { return in.When.parse(val) },
-	"error":       (*Injection).parseError,
-	"retval":      (*Injection).parseRetval,
-	"signal":      (*Injection).parseSignal,
-	"syscall":     (*Injection).parseReplacement,
-	"delay_enter": func(in *Injection, val string) bool { return parseDelay(&in.DelayEnter, val) },
-	"delay_exit":  func(in *Injection, val string) bool { return parseDelay(&in.DelayExit, val) },
-	"poke_enter":  func(in *Injection, val string) bool { return parsePokes(&in.PokeEnter, val) },
-	"poke_exit":   func(in *Injection, val string) bool { return parsePokes(&in.PokeExit, val) },
+var injectTokens = map[string]func(in *injection, val string) bool{
+	"when":        func(in *injection, val string) bool { return parseOccurrence(&in.When, val) },
+	"error":       (*injection).parseError,
+	"retval":      (*injection).parseRetval,
+	"signal":      (*injection).parseSignal,
+	"syscall":     (*injection).parseReplacement,
+	"delay_enter": func(in *injection, val string) bool { return parseDelay(&in.DelayEnter, val) },
+	"delay_exit":  func(in *injection, val string) bool { return parseDelay(&in.DelayExit, val) },
+	"poke_enter":  func(in *injection, val string) bool { return parsePokes(&in.PokeEnter, val) },
+	"poke_exit":   func(in *injection, val string) bool { return parsePokes(&in.PokeExit, val) },
 }
 
 var faultTokens = map[string]bool{"when": true, "error": true, "syscall": true}
 
-func (in *Injection) token(word string, fault bool) bool {
+func (in *injection) token(word string, fault bool) bool {
 	key, val, ok := strings.Cut(word, "=")
 	parse := injectTokens[key]
 	return ok && parse != nil && (!fault || faultTokens[key]) && parse(in, val)
 }
 
-func (in *Injection) parseError(val string) bool {
+func (in *injection) parseError(val string) bool {
 	if in.Error != nil || in.Retval != nil {
 		return false
 	}
-	n, ok := parseUint(val, maxErrno)
+	n, ok := cnumber.Uint(val, maxErrno)
 	if !ok {
 		n, ok = syscalls.ErrnoNumber(val)
 	}
@@ -144,7 +119,7 @@ func (in *Injection) parseError(val string) bool {
 	return true
 }
 
-func (in *Injection) parseRetval(val string) bool {
+func (in *injection) parseRetval(val string) bool {
 	if in.Error != nil || in.Retval != nil {
 		return false
 	}
@@ -164,10 +139,25 @@ func (in *Injection) parseRetval(val string) bool {
 		v = -v
 	}
 	in.Retval = &v
+	in.warnRetval(v)
 	return true
 }
 
-func (in *Injection) parseSignal(val string) bool {
+// warnRetval says what a program would take the value for.
+func (in *injection) warnRetval(v uint64) {
+	errno := func(n int64) bool { return n < 0 && n >= -maxErrno }
+	warn := func(format string, args ...any) { in.warnings = append(in.warnings, fmt.Sprintf(format, args...)) }
+	switch {
+	case errno(int64(v)):
+		warn("Inadvertent injection of error %d is possible for retval=%d", -int64(v), v)
+	case errno(int64(int32(v))):
+		warn("Inadvertent injection of error %d is possible in compat personality for retval=%d", -int64(int32(v)), v)
+	case v > math.MaxUint32:
+		warn("Injected return value %d will be clipped to %d in compat personality", v, uint32(v))
+	}
+}
+
+func (in *injection) parseSignal(val string) bool {
 	n, ok := syscalls.SignalNumber(val)
 	if in.Signal != 0 || !ok || n < 1 || n > lastSignal {
 		return false
@@ -178,7 +168,7 @@ func (in *Injection) parseSignal(val string) bool {
 
 // parseReplacement takes only calls that have no effect and exist in every ABI (as strace does:
 // the replacement is chosen before it is known which ABI calls).
-func (in *Injection) parseReplacement(val string) bool {
+func (in *injection) parseReplacement(val string) bool {
 	if in.Replacement != "" {
 		return false
 	}
@@ -197,7 +187,7 @@ func (in *Injection) parseReplacement(val string) bool {
 }
 
 func parseDelay(delay **time.Duration, val string) bool {
-	d, ok := parseDuration(val)
+	d, ok := cnumber.Duration(val)
 	if !ok || *delay != nil {
 		return false
 	}
@@ -233,16 +223,16 @@ func parsePokes(pokes *[]Poke, val string) bool {
 	return *pokes != nil
 }
 
-// parse reads FIRST[..LAST][+[STEP]].
-func (o *Occurrence) parse(val string) bool {
-	first, rest, ok := scanUint(val, maxWhen)
+// parseOccurrence reads FIRST[..LAST][+[STEP]].
+func parseOccurrence(o *action.Occurrence, val string) bool {
+	first, rest, ok := cnumber.Scan(val, maxWhen)
 	if !ok || first < 1 {
 		return false
 	}
-	when := Occurrence{First: first}
+	when := action.Occurrence{First: first}
 	if tail, bounded := strings.CutPrefix(rest, ".."); bounded {
 		// 0xffff is strace's own mark for "no end".
-		when.Last, rest, ok = scanUint(tail, maxWhen-1)
+		when.Last, rest, ok = cnumber.Scan(tail, maxWhen-1)
 		if !ok || when.Last < first {
 			return false
 		}
@@ -252,7 +242,7 @@ func (o *Occurrence) parse(val string) bool {
 	case rest == "+":
 		when.Step = 1
 	case strings.HasPrefix(rest, "+"):
-		when.Step, ok = parseUint(rest[1:], maxWhen)
+		when.Step, ok = cnumber.Uint(rest[1:], maxWhen)
 		if !ok || when.Step < 1 {
 			return false
 		}
@@ -262,20 +252,3 @@ func (o *Occurrence) parse(val string) bool {
 	*o = when
 	return true
 }
-
-// parseCalls is filter.ParseCallSet with its errors made messages.
-func parseCalls(expr string) (*filter.CallSet, error) {
-	set, err := filter.ParseCallSet(expr)
-	var pe *filter.ParseError
-	if errors.As(err, &pe) {
-		hint := pe.Hint
-		if hint == "" && !pe.Usage {
-			hint = callSetHint
-		}
-		return nil, &commandError{text: pe.Message, hint: hint, usage: pe.Usage}
-	}
-	return set, err
-}
-
-// callSetHint is the remedy for a set of calls that resembles nothing.
-const callSetHint = "a set is names, numbers, %classes or /regular expressions, with commas in between"
