@@ -133,10 +133,10 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 			return false
 		}
 	}
-	t.call.SP = c.SP
 	if !t.tracer.wanted(c.ABI, nr, &c.Args) {
 		return false
 	}
+	t.call.SP = c.SP
 	if t.tracer.opts.Undecoded {
 		t.call.Skip(desc, c.ABI, nr, args)
 		return true

@@ -96,10 +96,10 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		newRunCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
+		newHeaderCommand(std),
 		newProxyCommand(std),
 		newServeCommand(std),
 		newCertsCommand(std),
-		newHeaderCommand(std),
 		newVersionCommand(std),
 	)
 	return root

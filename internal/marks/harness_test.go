@@ -136,7 +136,7 @@ func (tr *tracer) attach() {
 	mem := ptrace.NewMemory(tr.pid)
 	last := 0
 	for tr.set.Wait() == nil {
-		tid, addr, err := tr.set.Caller(StepEnter, last, func(addr uint64) bool { return Unanswered(mem, addr) })
+		tid, addr, err := tr.set.Caller(StepEnter, last, func(_ int, addr uint64) bool { return Unanswered(mem, addr) })
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)
@@ -173,7 +173,7 @@ func (tr *tracer) detach() {
 		if err != nil {
 			return
 		}
-		tid, addr, err := tr.set.Caller(StepLeave, last, func(addr uint64) bool { return Unanswered(mem, addr) })
+		tid, addr, err := tr.set.Caller(StepLeave, last, func(_ int, addr uint64) bool { return Unanswered(mem, addr) })
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)

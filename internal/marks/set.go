@@ -89,7 +89,7 @@ var patience = 5 * time.Second
 // fresh tells whether a record has not been answered yet.
 //
 // Errors: ErrNobody, ErrRemoved.
-func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid int, record uint64, err error) {
+func (s *Set) Caller(step Step, hint int, fresh func(tid int, record uint64) bool) (tid int, record uint64, err error) {
 	deadline := time.Now().Add(patience)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
 		if record, ok := s.calls(step, hint, fresh); ok {
@@ -118,9 +118,9 @@ func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid i
 // calls tells whether a thread waits at a step for an answer. One that was answered, and that the kernel is about to wake, looks as if it
 // waited; its record has a reply. Until the record has been looked at, it may have gone on, and begun another region with it. But
 // then it does not come to the step again: the guard is with whoever has posted "attach" until that one is answered.
-func (s *Set) calls(step Step, tid int, fresh func(record uint64) bool) (record uint64, ok bool) {
+func (s *Set) calls(step Step, tid int, fresh func(tid int, record uint64) bool) (record uint64, ok bool) {
 	record, ok = s.waits(step, tid)
-	if !ok || !fresh(record) {
+	if !ok || !fresh(tid, record) {
 		return 0, false
 	}
 	again, ok := s.waits(step, tid)
