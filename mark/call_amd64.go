@@ -1,0 +1,5 @@
+//go:build linux
+
+package mark
+
+const sysSemtimedop = 220 // of this architecture's system call table
