@@ -44,15 +44,13 @@ typedef struct farcall_region {
 	unsigned long length; /* of the name, without its terminator */
 	int set;              /* of semaphores */
 	int process, thread;  /* as the program sees them */
-	int phase;            /* FARCALL_PHASE_ */
 	volatile int reply;   /* written by the tracer: FARCALL_REPLY_ */
-	int reserved;
 } farcall_region;
 
 enum {
-	FARCALL_PHASE_ENTER_ = 1,   /* waits for "target" */
-	FARCALL_PHASE_LEAVE_ = 2,   /* posts "target-exit" */
-	FARCALL_PHASE_LEFT_ = 3,    /* waits for "detach" */
+	FARCALL_STEP_OTHER_ = 0,
+	FARCALL_STEP_ENTER_ = 1, /* waits for "target" */
+	FARCALL_STEP_LEAVE_ = 2, /* waits for "detach" */
 	FARCALL_REPLY_NONE_ = 0,
 	FARCALL_REPLY_TRACED_ = 1,
 	FARCALL_REPLY_UNWANTED_ = 2
@@ -69,19 +67,19 @@ enum {
 
 #define FARCALL_KEY_ 0x7f000000L               /* plus the process id: a set's key */
 #define FARCALL_RECORD_ 0x316b72616d6c6c66UL   /* "fllmark1", in a record's magic */
-#define FARCALL_CALL_ 0x6c6c61636b72616dUL     /* "markcall", sixth argument of each call made here */
+#define FARCALL_CALL_ 0x6c6c61636b726100UL     /* plus the step: the sixth argument of each call made here */
 #define FARCALL_DEAD_ 8192                     /* "target" is above it once the tracer has died */
 
 #ifdef __x86_64__
 enum { FARCALL_SEMGET_ = 64, FARCALL_SEMCTL_ = 66, FARCALL_SEMTIMEDOP_ = 220, FARCALL_GETPID_ = 39, FARCALL_GETTID_ = 186,
 	FARCALL_CLOCK_GETTIME_ = 228 };
 
-FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record)
+FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
 	long result;
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = (long)record;
-	register long r9 __asm__("r9") = (long)FARCALL_CALL_;
+	register long r9 __asm__("r9") = (long)FARCALL_CALL_ + step;
 	__asm__ __volatile__("syscall"
 		: "=a"(result)
 		: "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
@@ -92,7 +90,7 @@ FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, 
 enum { FARCALL_SEMGET_ = 190, FARCALL_SEMCTL_ = 191, FARCALL_SEMTIMEDOP_ = 192, FARCALL_GETPID_ = 172, FARCALL_GETTID_ = 178,
 	FARCALL_CLOCK_GETTIME_ = 113 };
 
-FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record)
+FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
 	register long x8 __asm__("x8") = number;
 	register long x0 __asm__("x0") = a;
@@ -100,7 +98,7 @@ FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, 
 	register long x2 __asm__("x2") = c;
 	register long x3 __asm__("x3") = d;
 	register long x4 __asm__("x4") = (long)record;
-	register long x5 __asm__("x5") = (long)FARCALL_CALL_;
+	register long x5 __asm__("x5") = (long)FARCALL_CALL_ + step;
 	__asm__ __volatile__("svc 0"
 		: "+r"(x0)
 		: "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
@@ -119,7 +117,7 @@ struct farcall_operation_ { unsigned short semaphore; short change; short flags;
 struct farcall_time_ { long seconds, nanoseconds; };
 
 /* Does two operations at once, waiting until both are possible. Signal handlers may run meanwhile. */
-FARCALL_INLINE_ long farcall_both_(farcall_region *r, int set, int sem1, int change1, int sem2, int change2)
+FARCALL_INLINE_ long farcall_both_(farcall_region *r, int step, int set, int sem1, int change1, int sem2, int change2)
 {
 	enum { EINTR_ = 4, EAGAIN_ = 11, MONOTONIC_ = 1 };
 	struct farcall_operation_ ops[2];
@@ -134,10 +132,10 @@ FARCALL_INLINE_ long farcall_both_(farcall_region *r, int set, int sem1, int cha
 	left.seconds = FARCALL_TIMEOUT;
 	left.nanoseconds = 0;
 	for (;;) {
-		result = farcall_call_(FARCALL_SEMTIMEDOP_, set, (long)ops, 2, (long)&left, r);
+		result = farcall_call_(FARCALL_SEMTIMEDOP_, set, (long)ops, 2, (long)&left, r, step);
 		if (result != -EINTR_)
 			break;
-		farcall_call_(FARCALL_CLOCK_GETTIME_, MONOTONIC_, (long)&now, 0, 0, r);
+		farcall_call_(FARCALL_CLOCK_GETTIME_, MONOTONIC_, (long)&now, 0, 0, r, 0);
 		if (deadline < 0)
 			deadline = now.seconds + FARCALL_TIMEOUT;
 		left.seconds = deadline - now.seconds;
@@ -164,14 +162,12 @@ static __attribute__((noinline, unused)) void farcall_enter_(farcall_region *r, 
 		;
 	r->set = set;
 	r->process = process;
-	r->thread = (int)farcall_call_(FARCALL_GETTID_, 0, 0, 0, 0, r);
-	r->phase = FARCALL_PHASE_ENTER_;
-	r->reserved = 0;
-	if (farcall_both_(r, set, FARCALL_GUARD_, -1, FARCALL_ATTACH_, 1) >= 0 &&
-			farcall_both_(r, set, FARCALL_TARGET_, -1, FARCALL_GUARD_, 1) >= 0) {
+	r->thread = (int)farcall_call_(FARCALL_GETTID_, 0, 0, 0, 0, r, 0);
+	if (farcall_both_(r, FARCALL_STEP_OTHER_, set, FARCALL_GUARD_, -1, FARCALL_ATTACH_, 1) >= 0 &&
+			farcall_both_(r, FARCALL_STEP_ENTER_, set, FARCALL_TARGET_, -1, FARCALL_GUARD_, 1) >= 0) {
 		if (r->reply == FARCALL_REPLY_NONE_) { /* the set of a tracer that is dead, or of something else */
-			if (farcall_call_(FARCALL_SEMCTL_, set, FARCALL_TARGET_, GETVAL_, 0, r) <= FARCALL_DEAD_ ||
-					farcall_call_(FARCALL_SEMCTL_, set, 0, IPC_RMID_, 0, r) < 0)
+			if (farcall_call_(FARCALL_SEMCTL_, set, FARCALL_TARGET_, GETVAL_, 0, r, 0) <= FARCALL_DEAD_ ||
+					farcall_call_(FARCALL_SEMCTL_, set, 0, IPC_RMID_, 0, r, 0) < 0)
 				farcall_gave_up_ = set + 1;
 		}
 	} else {
@@ -186,8 +182,8 @@ FARCALL_INLINE_ int farcall_begin(farcall_region *r, const char *name)
 	long process, set;
 
 	r->reply = FARCALL_REPLY_NONE_;
-	process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r);
-	set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r);
+	process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
+	set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r, 0);
 	if (set >= 0)
 		farcall_enter_(r, name, (int)set, (int)process);
 	return 0;
@@ -199,21 +195,18 @@ static __attribute__((noinline, unused)) void farcall_leave_(farcall_region *r)
 
 	if (farcall_busy_)
 		return;
-	if (farcall_call_(FARCALL_GETTID_, 0, 0, 0, 0, r) != r->thread) {
+	if (farcall_call_(FARCALL_GETTID_, 0, 0, 0, 0, r, 0) != r->thread) {
 		/* In a child process the tracer has another set; another thread cannot end the region. */
-		process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r);
+		process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
 		if (process == r->process)
 			return;
-		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r);
+		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r, 0);
 	}
 	if (set < 0 || farcall_gave_up_ == set + 1)
 		return;
 	farcall_busy_ = 1;
-	r->phase = FARCALL_PHASE_LEAVE_;
-	if (farcall_both_(r, (int)set, FARCALL_GUARD_, -1, FARCALL_TARGET_EXIT_, 1) >= 0) {
-		r->phase = FARCALL_PHASE_LEFT_;
-		farcall_both_(r, (int)set, FARCALL_DETACH_, -1, FARCALL_GUARD_, 1);
-	}
+	if (farcall_both_(r, FARCALL_STEP_OTHER_, (int)set, FARCALL_GUARD_, -1, FARCALL_TARGET_EXIT_, 1) >= 0)
+		farcall_both_(r, FARCALL_STEP_LEAVE_, (int)set, FARCALL_DETACH_, -1, FARCALL_GUARD_, 1);
 	farcall_busy_ = 0;
 }
 

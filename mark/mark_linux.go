@@ -14,12 +14,12 @@ import (
 const (
 	keyBase    = 0x7f000000         // plus the process id: a set's key
 	magic      = 0x316b72616d6c6c66 // "fllmark1", in a record
-	markedCall = 0x6c6c61636b72616d // "markcall", the sixth argument of each call made here
+	markedCall = 0x6c6c61636b726100 // plus the step: the sixth argument of each call made here
 	dead       = 8192               // "target" is above it once the tracer has died
 	timeout    = 10                 // seconds that an answer is waited for
 
 	semGuard, semAttach, semTarget, semTargetExit, semDetach = 0, 1, 2, 3, 4
-	phaseEnter, phaseLeave, phaseLeft                        = 1, 2, 3
+	stepOther, stepEnter, stepLeave                          = 0, 1, 2
 	replyNone, replyTraced                                   = 0, 1
 
 	ipcRmid = 0  // include/uapi/linux/ipc.h
@@ -33,9 +33,7 @@ type record struct {
 	length          uint64
 	set             int32
 	process, thread int32
-	phase           int32
 	reply           int32 // written by the tracer
-	reserved        int32
 }
 
 // An operation is struct sembuf of semop(2).
@@ -66,9 +64,9 @@ func enter(name string, set int32) func() {
 	runtime.LockOSThread()
 	text := append(make([]byte, 0, len(name)+1), name...) // where it stays, which a stack does not
 	r := &record{magic: magic, name: unsafe.Pointer(unsafe.SliceData(text)), length: uint64(len(text)),
-		set: set, process: int32(pid), thread: gettid(), phase: phaseEnter}
-	if r.both(operation{semGuard, -1, 0}, operation{semAttach, 1, 0}) &&
-		r.both(operation{semTarget, -1, 0}, operation{semGuard, 1, 0}) &&
+		set: set, process: int32(pid), thread: gettid()}
+	if r.both(stepOther, operation{semGuard, -1, 0}, operation{semAttach, 1, 0}) &&
+		r.both(stepEnter, operation{semTarget, -1, 0}, operation{semGuard, 1, 0}) &&
 		atomic.LoadInt32(&r.reply) == replyNone {
 		r.abandon()
 	}
@@ -98,21 +96,19 @@ func (r *record) leave() {
 	if gaveUp.Load() == int64(r.set)+1 {
 		return
 	}
-	r.phase = phaseLeave
-	if r.both(operation{semGuard, -1, 0}, operation{semTargetExit, 1, 0}) {
-		r.phase = phaseLeft
-		r.both(operation{semDetach, -1, 0}, operation{semGuard, 1, 0})
+	if r.both(stepOther, operation{semGuard, -1, 0}, operation{semTargetExit, 1, 0}) {
+		r.both(stepLeave, operation{semDetach, -1, 0}, operation{semGuard, 1, 0})
 	}
 }
 
 // both does two operations at once, waiting until both are possible. It is false if the tracer is gone or does not answer.
-func (r *record) both(a, b operation) bool {
+func (r *record) both(step uintptr, a, b operation) bool {
 	ops := [2]operation{a, b}
 	left := syscall.Timespec{Sec: timeout}
 	var deadline time.Time
 	for {
 		_, _, errno := syscall.Syscall6(sysSemtimedop, uintptr(r.set), uintptr(unsafe.Pointer(&ops[0])), uintptr(len(ops)),
-			uintptr(unsafe.Pointer(&left)), uintptr(unsafe.Pointer(r)), markedCall)
+			uintptr(unsafe.Pointer(&left)), uintptr(unsafe.Pointer(r)), markedCall+step)
 		switch errno {
 		case 0:
 			return true

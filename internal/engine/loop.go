@@ -127,6 +127,12 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 	if !t.attached {
 		e.firstStop(t, ws)
 	}
+	if f := t.onStop; f != nil {
+		t.onStop = nil
+		if ws.Event() != ptrace.EventExec && t.visible() {
+			f()
+		}
+	}
 	if ws.SyscallStop() {
 		e.pin.count(e, t)
 		e.syscallStop(t)

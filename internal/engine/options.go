@@ -29,6 +29,9 @@ type Options struct {
 	// Wanted says which calls the sink is to be told. nil means all. It is asked at each stop.
 	Wanted func(abi syscalls.ABI, number int64) bool
 
+	// Unseen, if not nil, is asked at the entry of each call whether the sink is not to be told of it, before Wanted is.
+	Unseen func(t *Thread) bool
+
 	// Breakpoints, if not nil, is told of breakpoints. Threads then start native, see Thread.Native, and the threads of a
 	// process are traced even without Follow. Children that are not followed are let go without breakpoints. It cannot be combined with Filter.
 	Breakpoints Breakpoints

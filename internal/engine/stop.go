@@ -103,6 +103,9 @@ func (t *Thread) resumed() *Call {
 
 // show calls Enter if the sink wants the call.
 func (e *Engine) show(t *Thread) {
+	if e.opts.Unseen != nil && t.visible() && e.opts.Unseen(t) {
+		return
+	}
 	if e.wanted(t) {
 		t.shown = true
 		e.sink.Enter(t)

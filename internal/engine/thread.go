@@ -82,6 +82,7 @@ type Thread struct {
 	native         bool   // runs without stopping at calls
 	singling       bool   // was resumed by a single step
 
+	onStop     func() // see AtStop
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call
@@ -158,6 +159,19 @@ func (t *Thread) Resume() {
 			t.e.resume(t, t.sig)
 		}
 	})
+}
+
+// AtStop calls f, once, while t is stopped: now if it is, otherwise t is made to stop. If t ends or executes another program before, f
+// is not called. Only one may be pending for a thread. It is for the engine's thread.
+func (t *Thread) AtStop(f func()) {
+	switch {
+	case t.gone:
+	case t.stopped:
+		f()
+	default:
+		t.onStop = f
+		t.e.stop(t)
+	}
 }
 
 // Kill sends sig to the thread's process.

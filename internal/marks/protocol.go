@@ -32,24 +32,31 @@ const (
 	dead = 8192
 )
 
-// CallMagic is in the sixth argument of every call that a mark makes.
-const CallMagic = 0x6c6c61636b72616d
+// callMagic, plus a Step, is in the sixth argument of every call that a mark makes.
+const callMagic = 0x6c6c61636b726100
+
+// A Step is what a call of a mark is for.
+type Step uint8
+
+// The steps.
+const (
+	StepOther Step = iota // nothing that the tracer has to answer
+	StepEnter             // waits for "target"
+	StepLeave             // waits for "detach"
+)
+
+// StepOf tells whether a call with these arguments is of a mark, for what, and where the record is. It does not look at the call's
+// number.
+func StepOf(args *[6]uint64) (step Step, record uint64, ok bool) {
+	n := args[5] - callMagic
+	return Step(n), args[4], n <= uint64(StepLeave)
+}
 
 // Key is the key of the set for a process with that id in its own pid namespace.
 func Key(pid int) int32 { return keyBase | int32(pid&keyMask) }
 
 // pidOf is the process that a key is for, and whether it can be one of a set of ours.
 func pidOf(key int32) (int, bool) { return int(key & keyMask), key&^keyMask == keyBase }
-
-// A Phase is where in a region a thread is.
-type Phase int32
-
-// The phases.
-const (
-	PhaseEnter Phase = 1 // it posts "attach" and waits for "target"
-	PhaseLeave Phase = 2 // it posts "target-exit"
-	PhaseLeft  Phase = 3 // it waits for "detach"
-)
 
 // A Reply is what the tracer writes into the record of a region.
 type Reply int32
@@ -62,8 +69,8 @@ const (
 
 const (
 	recordMagic = 0x316b72616d6c6c66
-	recordSize  = 48
-	replyAt     = 40
+	recordSize  = 40
+	replyAt     = 36
 )
 
 // MaxName is how much of a name is read, in bytes.
@@ -74,9 +81,8 @@ var ErrRecord = errors.New("not the record of a mark")
 
 // A Record is what a program tells of a region.
 type Record struct {
-	Addr  uint64 // in the program; it identifies a stay in a region
-	Name  string // printable; bytes that are not UTF-8, control characters and backslashes are escaped
-	Phase Phase
+	Addr uint64 // in the program; it identifies a stay in a region
+	Name string // printable; bytes that are not UTF-8, control characters and backslashes are escaped
 }
 
 // A Memory is a program's. Both return how many bytes were moved; fewer than asked come with an error.
@@ -96,20 +102,19 @@ func ReadRecord(m Memory, addr uint64) (Record, error) {
 	if v := binary.NativeEndian.Uint64(b[0:]); v != recordMagic {
 		return Record{}, fmt.Errorf("%w: %#x has %#x in place of the magic number", ErrRecord, addr, v)
 	}
-	r := Record{Addr: addr, Phase: Phase(binary.NativeEndian.Uint32(b[36:]))}
-	if r.Phase < PhaseEnter || r.Phase > PhaseLeft {
-		return Record{}, fmt.Errorf("%w: %#x has phase %d", ErrRecord, addr, r.Phase)
-	}
-	if r.Phase != PhaseEnter {
-		return r, nil
-	}
 	name := make([]byte, min(binary.NativeEndian.Uint64(b[16:]), MaxName))
 	at := binary.NativeEndian.Uint64(b[8:])
 	if n, _ := m.Read(at, name); n != len(name) {
 		return Record{}, fmt.Errorf("%w: its name at %#x cannot be read", ErrRecord, at)
 	}
-	r.Name = escape(name)
-	return r, nil
+	return Record{Addr: addr, Name: escape(name)}, nil
+}
+
+// Unanswered tells whether a record has no reply yet. It is true of what is no record.
+func Unanswered(m Memory, addr uint64) bool {
+	var b [4]byte
+	_, _ = m.Read(addr+replyAt, b[:])
+	return binary.NativeEndian.Uint32(b[:]) == 0
 }
 
 // WriteReply answers the record at an address.

@@ -16,9 +16,7 @@ type operation struct {
 
 const (
 	semUndo = 0x1000 // SEM_UNDO
-	getPID  = 11     // GETPID
 	getVal  = 12     // GETVAL
-	getNCnt = 14     // GETNCNT
 )
 
 func semop(id int, ops ...operation) error {

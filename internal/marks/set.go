@@ -85,19 +85,15 @@ func (s *Set) Wait() error {
 // patience is how long a thread that has posted "attach" may take until it waits.
 const patience = 5 * time.Second
 
-// Caller finds the thread that waits for "target", and the address of its record. hint is a thread to look at first, 0 for
-// none.
+// Caller finds the thread that waits at a step, and the address of its record. hint is a thread to look at first, 0 for none.
+// fresh, if not nil, tells whether a record has not been answered yet: a thread that the kernel is about to wake looks as if it
+// waited still.
 //
 // Errors: ErrNobody, ErrRemoved.
-func (s *Set) Caller(hint int) (tid int, record uint64, err error) {
+func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid int, record uint64, err error) {
 	deadline := time.Now().Add(patience)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		n, err := semctl(s.ID, semTarget, getNCnt, nil)
-		if err != nil {
-			return 0, 0, ErrRemoved
-		}
-		// The thread may be in the call without being counted yet, or no more: the tracer or a signal has stopped it.
-		if record, ok := s.waits(hint); ok {
+		if record, ok := s.waits(step, hint); ok && (fresh == nil || fresh(record)) {
 			return hint, record, nil
 		}
 		tasks, err := os.ReadDir(taskDir(s.PID))
@@ -106,24 +102,24 @@ func (s *Set) Caller(hint int) (tid int, record uint64, err error) {
 		}
 		for _, t := range tasks {
 			tid, _ := strconv.Atoi(t.Name())
-			if record, ok := s.waits(tid); ok {
+			if record, ok := s.waits(step, tid); ok && (fresh == nil || fresh(record)) {
 				return tid, record, nil
 			}
+		}
+		if _, err := semctl(s.ID, semTarget, getVal, nil); err != nil {
+			return 0, 0, ErrRemoved
 		}
 		if time.Now().After(deadline) {
 			return 0, 0, ErrNobody
 		}
-		if n == 0 {
-			time.Sleep(pause)
-		}
+		time.Sleep(pause) // it is between its two calls
 	}
 }
 
 func taskDir(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task" }
 
-// waits tells whether a thread is in the call that waits for "target", by what the kernel says of its present system
-// call: its number and arguments (proc(5), /proc/pid/syscall).
-func (s *Set) waits(tid int) (record uint64, ok bool) {
+// waits tells whether a thread is in the call of a step, by what the kernel says of its present system call: its number and arguments (proc(5), /proc/pid/syscall).
+func (s *Set) waits(step Step, tid int) (record uint64, ok bool) {
 	if tid == 0 {
 		return 0, false
 	}
@@ -141,7 +137,8 @@ func (s *Set) waits(tid int) (record uint64, ok bool) {
 			return 0, false
 		}
 	}
-	return args[4], args[5] == CallMagic && int(args[0]) == s.ID
+	is, record, ok := StepOf(&args)
+	return record, ok && is == step && int(args[0]) == s.ID
 }
 
 // Grant posts "target": the thread that waits goes on.
