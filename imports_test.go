@@ -31,6 +31,7 @@ var layers = []string{
 	"internal/engine",
 	"internal/seccomp",
 	"internal/stub",
+	"internal/marks",
 	"internal/ptrace",
 	"internal/linux",
 	"internal/wrap",
@@ -40,6 +41,8 @@ var layers = []string{
 	"filter",
 	"decode",
 	"syscalls",
+	"include", // the header for programs in C
+	"mark",    // for programs in Go; it imports nothing of ours
 }
 
 // pure packages touch no process and build on any operating system.

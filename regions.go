@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Regions limit interception to where threads are inside of functions. Outside of them programs run without stopping at
+// Regions limit interception to where threads are inside of functions, or between two marks. Outside of them programs run without stopping at
 // their calls, and nothing of them is told but the beginning and the end of threads. Entries and returns are events.
 //
 // A region belongs to the thread that entered it. All threads of a traced process are looked at, also without Options.Follow, which
@@ -20,6 +20,13 @@ type Regions struct {
 	// in-file address 0xADDR of where one begins. A name without an object is looked for in the program and, if that has none, in the
 	// libraries that are loaded with it. None means that interception is not limited.
 	In []string
+
+	// Marks are the names, or globs of such, of regions that programs mark themselves with farcall.h or the package farcall/mark. None
+	// means that no marks are looked for; "*" are all.
+	Marks []string
+
+	// Notice, if not nil, is told, on the tracer's thread, what is wrong with the marks of a process.
+	Notice func(pid int, err error)
 
 	// Threads has threads that are created inside be inside until they end.
 	Threads bool
@@ -33,6 +40,15 @@ type Regions struct {
 
 	// Returns, if not 0, detaches from everything after so many returns.
 	Returns int
+}
+
+// limited tells whether interception is limited to regions.
+func (r *Regions) limited() bool { return len(r.In) > 0 || len(r.Marks) > 0 }
+
+func (r *Regions) notice(pid int, err error) {
+	if r.Notice != nil {
+		r.Notice(pid, err)
+	}
 }
 
 // A RegionError says why a function cannot be a region.
@@ -61,6 +77,7 @@ func (s regionSink) LeaveRegion(th *engine.Thread, f *region.Frame, end region.E
 
 func (t *Task) tellRegion(k event.Kind, f *region.Frame) {
 	t.frame = f
+	t.ev.Marked = f.Marked()
 	t.tell(k)
 	t.frame = nil
 }

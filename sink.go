@@ -255,6 +255,9 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 	if s.regions != nil {
 		s.regions.Created(parent, child)
 	}
+	if s.marks != nil {
+		s.marks.Begin(child)
+	}
 }
 
 // Exec implements engine.Sink.
@@ -282,6 +285,9 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 	if s.regions != nil {
 		s.regions.Execed(th, superseded)
 	}
+	if s.marks != nil {
+		s.marks.Execed(th)
+	}
 }
 
 // Exited implements engine.Sink.
@@ -297,6 +303,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 	}
 	if s.regions != nil {
 		s.regions.Exited(th)
+	}
+	if s.marks != nil {
+		s.marks.Gone(th, false)
 	}
 	if s.main != nil && th.TID == s.main.Thread.TID {
 		s.mu.Lock()
@@ -332,6 +341,9 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		if s.regions != nil {
 			s.regions.Attached(th)
 		}
+		if s.marks != nil {
+			s.marks.Begin(th)
+		}
 	}
 }
 
@@ -344,6 +356,9 @@ func (s *sink) Detached(th *engine.Thread) {
 	}
 	if s.regions != nil {
 		s.regions.Detached(th)
+	}
+	if s.marks != nil {
+		s.marks.Gone(th, true)
 	}
 	s.ended(t, event.Detached)
 }

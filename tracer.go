@@ -38,6 +38,7 @@ type Tracer struct {
 	tasks      int
 	regs       ptrace.Regs
 	regions    *region.Tracker
+	marks      *region.Marks
 	failed     bool // a region was not found: nothing more is told
 
 	mu     sync.Mutex
@@ -222,7 +223,7 @@ func (tr *Tracer) Attach(pids ...int) error {
 
 // Filtering tells whether a seccomp filter is used for programs that the tracer starts.
 func (tr *Tracer) Filtering() bool {
-	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && len(tr.opts.Regions.In) == 0 && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
+	return tr.opts.Seccomp != SeccompOff && !tr.opts.Emulate && !tr.opts.Regions.limited() && tr.opts.Calls != nil && !tr.opts.Calls.IsAll()
 }
 
 // filterData marks the stops of our own filter among those of the program's.
@@ -246,13 +247,17 @@ func (tr *Tracer) engineOptions() (engine.Options, error) {
 		Pin: engine.PinAuto, Registers: tr.opts.Registers,
 		Emulate: tr.opts.Emulate,
 	}
-	if r := &tr.opts.Regions; len(r.In) > 0 {
+	if r := &tr.opts.Regions; r.limited() {
 		tracker, err := region.New(region.Options{Symbols: r.In, Threads: r.Threads, Hardware: r.Hardware, Step: r.Step,
 			Returns: r.Returns, Follow: tr.opts.Follow}, regionSink{&sink{tr}})
 		if err != nil {
 			return o, err
 		}
 		tr.regions, o.Breakpoints = tracker, tracker
+		if len(r.Marks) > 0 {
+			tr.marks = region.NewMarks(tracker, r.Marks, r.notice)
+			o.Unseen = tr.marks.Unseen
+		}
 	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff
@@ -345,6 +350,9 @@ func (tr *Tracer) Wait() error {
 	}
 	err := tr.engine.Run()
 	tr.engine.Close()
+	if tr.marks != nil {
+		tr.marks.Close()
+	}
 	if errors.Is(err, engine.ErrClosed) {
 		err = nil
 	}

@@ -4,7 +4,13 @@ import "strconv"
 
 // region writes the members of a RegionEntry or RegionReturn.
 func (j *JSON) region(b []byte, e *Event) []byte {
+	if e.Marked {
+		b = append(b, `,"marked":true`...)
+	}
 	if e.Kind == RegionEntry {
+		if e.Marked {
+			return b
+		}
 		b = append(b, `,"registers":[`...)
 		for i, v := range e.RegionArgs {
 			if i > 0 {
@@ -19,27 +25,29 @@ func (j *JSON) region(b []byte, e *Event) []byte {
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendInt(b, e.Duration/1e9, 10)
 	b = appendFraction(b, e.Duration%1e9, 9)
-	if e.RegionEnd == "return" {
+	if e.RegionEnd == "return" && !e.Marked {
 		b = append(b, `,"register":`...)
 		b = appendAddress(b, e.RegionResult)
 	}
 	return b
 }
 
-// regionEntry writes ">>> name(registers)", and the depth if it is not the first.
+// regionEntry writes ">>> name(registers)", ">>> name" for one that is marked, and the depth if it is not the first.
 func (t *Text) regionEntry(e *Event) {
 	t.leader(e)
 	t.paint(sgrSignal)
 	t.buf = append(t.buf, ">>> "...)
 	t.buf = append(t.buf, e.Region...)
-	t.buf = append(t.buf, '(')
-	for i, v := range e.RegionArgs {
-		if i > 0 {
-			t.buf = append(t.buf, ", "...)
+	if !e.Marked {
+		t.buf = append(t.buf, '(')
+		for i, v := range e.RegionArgs {
+			if i > 0 {
+				t.buf = append(t.buf, ", "...)
+			}
+			t.buf = strconv.AppendUint(append(t.buf, "0x"...), v, 16)
 		}
-		t.buf = strconv.AppendUint(append(t.buf, "0x"...), v, 16)
+		t.buf = append(t.buf, ')')
 	}
-	t.buf = append(t.buf, ')')
 	t.depth(e)
 	t.endPainted()
 }
@@ -50,10 +58,11 @@ func (t *Text) regionReturn(e *Event) {
 	t.paint(sgrSignal)
 	t.buf = append(t.buf, "<<< "...)
 	t.buf = append(t.buf, e.Region...)
-	if e.RegionEnd == "return" {
-		t.buf = strconv.AppendUint(append(t.buf, " = 0x"...), e.RegionResult, 16)
-	} else {
+	switch {
+	case e.RegionEnd != "return":
 		t.buf = append(append(append(t.buf, " = ? ("...), e.RegionEnd...), ')')
+	case !e.Marked:
+		t.buf = strconv.AppendUint(append(t.buf, " = 0x"...), e.RegionResult, 16)
 	}
 	t.depth(e)
 	t.buf = append(t.buf, " <"...)

@@ -73,6 +73,9 @@ func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 // isGlob reports whether the text has characters that are special in a glob.
 func isGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
 
+// MatchGlob reports whether the glob matches all of the text, as in a Pattern.
+func MatchGlob(glob, text string) bool { return matchGlob(glob, text) }
+
 // matchGlob reports whether the glob matches all of the text: * stands for any text, slashes
 // included, ? for one byte, [a-z] and [!a-z] for one of a set. Time is at most the product of the
 // lengths.

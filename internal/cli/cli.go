@@ -95,6 +95,7 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		newTraceCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
+		newHeaderCommand(std),
 		newVersionCommand(std),
 	)
 	return root

@@ -14,11 +14,14 @@ why, and what can be done about it.
 
 Each line is ok, limited (works in part, or in another way), or no. The exit
 status is 0 if programs can be traced here, otherwise 1. With -p it is 0 if
-that process can be traced: it is tried, without stopping the process.`
+that process can be traced: it is tried, without stopping the process.
+
+--clean removes what killed tracers have left behind: the semaphores of marks.`
 
 const doctorExamples = `  farcall doctor                  does tracing work here?
   farcall doctor -p 1234          can process 1234 be traced, and if not, why?
   farcall doctor --json           the same for programs
+  farcall doctor --clean          remove what killed tracers have left behind
   sudo farcall doctor             what would root be able to do?`
 
 // newDoctorCommand says what works on this machine and why not.
@@ -26,15 +29,22 @@ func newDoctorCommand(std Streams) *cobra.Command {
 	var (
 		pid    string
 		asJSON bool
+		clean  bool
 	)
 	cmd := &cobra.Command{
-		Use:                   "doctor [-p PID] [--json]",
+		Use:                   "doctor [-p PID] [--json] | doctor --clean",
 		Short:                 "Say what works on this machine, and what stands in the way",
 		Long:                  doctorHelp,
 		Example:               doctorExamples,
 		Args:                  cobra.NoArgs,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if clean {
+				if cmd.Flags().Changed("attach") || asJSON {
+					return misuse("--clean cannot be combined with other options")
+				}
+				return cleanMarks(std)
+			}
 			target := 0
 			if cmd.Flags().Changed("attach") {
 				n, err := strconv.Atoi(pid)
@@ -48,6 +58,7 @@ func newDoctorCommand(std Streams) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&pid, "attach", "p", "", "find out whether the process `PID` can be traced")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write one JSON object")
+	cmd.Flags().BoolVar(&clean, "clean", false, "remove the semaphores of killed tracers, and list them")
 	return cmd
 }
 

@@ -81,8 +81,9 @@ var traceHelp = []helpGroup{
 		{"    --trace-fds=SET", "calls on these descriptors, also -e fd=SET"},
 		{"-q, --quiet[=SET]", "leave out messages: attach, exit, path-resolution, personality, thread-execve; -q: attach and personality, -qq: exit too, -qqq: all; also --silent, --silence, -e quiet=SET"},
 	}},
-	{"Inside functions only", []helpEntry{
+	{"Inside functions and marks only", []helpEntry{
 		{"    --in=SYMBOL[,...]", "trace where a thread is inside of these functions, and show their entries and returns; elsewhere the program runs without stops. Names as 'farcall symbols' takes them: main, libssl.so.3:SSL_read, main.(*T).Run, file.c:120, 0xADDR, globs. Threads are traced without -f too"},
+		{"    --marks[=NAME,...]", "trace between the marks that the program has set with farcall.h ('farcall header') or the Go package farcall/mark: all, or those with these names or globs; can be combined with --in"},
 		{"    --in-threads", "threads that are created inside are inside"},
 		{"    --until-return=N", "detach after N returns"},
 		{"    --hw", "use debug registers (up to 3 functions); nothing is written to the program's memory"},

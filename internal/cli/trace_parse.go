@@ -402,6 +402,7 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 	optHardware:    set(func(p *traceParser) *bool { return &p.o.Regions.Hardware }),
 	optStep:        set(func(p *traceParser) *bool { return &p.o.Regions.Step }),
 	optUntilReturn: (*traceParser).untilReturn,
+	optMarks:       (*traceParser).marks,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil

@@ -40,6 +40,21 @@ func (p *traceParser) regionSymbols(opt parsedOption) error {
 	return nil
 }
 
+// marks reads names of marks, or globs; without any, all are meant.
+func (p *traceParser) marks(opt parsedOption) error {
+	if !opt.hasArg {
+		p.o.Regions.Marks = append(p.o.Regions.Marks, "*")
+		return nil
+	}
+	for _, name := range strings.Split(opt.arg, ",") {
+		if name == "" {
+			return badArgument(opt, "names of marks, separated by commas, or globs")
+		}
+		p.o.Regions.Marks = append(p.o.Regions.Marks, name)
+	}
+	return nil
+}
+
 func (p *traceParser) untilReturn(opt parsedOption) error {
 	n, ok := parseUint(opt.arg, maxInt)
 	if !ok || n == 0 {
@@ -52,10 +67,13 @@ func (p *traceParser) untilReturn(opt parsedOption) error {
 // checkRegions refuses what has a meaning only with --in.
 func (p *traceParser) checkRegions() error {
 	r := &p.o.Regions
-	if len(r.In) > 0 {
-		if r.Hardware && r.Step {
-			return misuse("--hw and --step exclude each other")
-		}
+	if len(r.Marks) > 0 && !p.o.Seize {
+		return misuse("--marks needs --seize=yes")
+	}
+	if len(r.In) > 0 && r.Hardware && r.Step {
+		return misuse("--hw and --step exclude each other")
+	}
+	if len(r.In) > 0 || len(r.Marks) > 0 && !r.Hardware && !r.Step {
 		return nil
 	}
 	for _, x := range []struct {

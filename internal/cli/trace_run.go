@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -166,6 +167,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
+	t.Regions.Notice = func(pid int, err error) { r.out.say(fmt.Sprintf("process %d: %v", pid, err)) }
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}

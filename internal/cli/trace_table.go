@@ -91,6 +91,7 @@ const (
 	optHardware
 	optStep
 	optUntilReturn
+	optMarks
 )
 
 // traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
@@ -188,5 +189,6 @@ var traceOptions = []option{
 	{id: optInThreads, long: "in-threads", later: true},
 	{id: optHardware, long: "hw", later: true},
 	{id: optStep, long: "step", later: true},
+	{id: optMarks, long: "marks", arg: optionalArg, later: true},
 	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
 }

@@ -330,6 +330,7 @@ func (f *facts) other(r *Report) {
 	} else {
 		r.add(groupOther, "eBPF", Limited, linux.ErrorText(f.bpf), "needs root, or CAP_BPF and CAP_PERFMON")
 	}
+	f.marks(r)
 	f.userNamespaces(r)
 	f.limits(r)
 	if f.cpus == 1 {
@@ -378,5 +379,17 @@ func (f *facts) limits(r *Report) {
 		default:
 			r.add(groupOther, l.name, OK, fmt.Sprintf("at most %d", l.value), "")
 		}
+	}
+}
+
+// marks tells of the semaphores that killed tracers have left.
+func (f *facts) marks(r *Report) {
+	switch n := len(f.leftovers); {
+	case f.noSemaphores:
+		r.add(groupOther, "marks", Limited, "the kernel has no System V semaphores: --marks does not work", "CONFIG_SYSVIPC")
+	case n == 0:
+		r.add(groupOther, "marks", OK, "programs can mark regions (--marks)", "")
+	default:
+		r.add(groupOther, "marks", Limited, fmt.Sprintf("killed tracers have left %d semaphore sets behind", n), "farcall doctor --clean removes them")
 	}
 }

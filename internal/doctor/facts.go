@@ -12,6 +12,7 @@ import (
 	"farcall/event"
 	"farcall/filter"
 	"farcall/internal/linux"
+	"farcall/internal/marks"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,27 +38,31 @@ type facts struct {
 	tempNoExec  bool
 	memfdScope  int // vm.memfd_noexec
 
-	compat      error
-	x32         bool
-	btf         error
-	tracefs     string // where, "" if it is not mounted
-	tracefsErr  error
-	bpf         unix.Errno
-	maxUserNS   int // user.max_user_namespaces, -1 unknown
-	usernsClone int // kernel.unprivileged_userns_clone of Debian's kernels, -1 unknown
-	usernsAA    int // kernel.apparmor_restrict_unprivileged_userns, -1 unknown
-	files       uint64
-	filesLimit  bool
-	procs       uint64
-	procsLimit  bool
-	cpus        int
-	tracerName  string
+	compat       error
+	x32          bool
+	btf          error
+	tracefs      string // where, "" if it is not mounted
+	tracefsErr   error
+	bpf          unix.Errno
+	maxUserNS    int // user.max_user_namespaces, -1 unknown
+	usernsClone  int // kernel.unprivileged_userns_clone of Debian's kernels, -1 unknown
+	usernsAA     int // kernel.apparmor_restrict_unprivileged_userns, -1 unknown
+	files        uint64
+	filesLimit   bool
+	procs        uint64
+	procsLimit   bool
+	cpus         int
+	leftovers    []marks.Leftover
+	noSemaphores bool
+	tracerName   string
 }
 
 // gatherFacts looks and tries. program finds the file of this farcall.
 func gatherFacts(program func() (string, error)) *facts {
 	root := os.DirFS("/")
+	leftovers, _ := marks.Leftovers()
 	f := &facts{
+		leftovers: leftovers, noSemaphores: !marks.Supported(),
 		uname: linux.ReadUname(), env: environment(), yama: linux.ReadYama(root), lsms: linux.LSMs(root),
 		ptrace: linux.ProbePtrace(), seccomp: linux.ProbeSeccomp(), vmRead: linux.ProbeVMRead(),
 		memfd: linux.ProbeMemfdExec(), temp: linux.ProbeTempExec(), tempDir: os.TempDir(),

@@ -18,6 +18,9 @@ type Process struct {
 	scan    bool // its threads have to be listed again when coming is 0
 }
 
+// Threads is how many threads of the process are traced.
+func (p *Process) Threads() int { return p.threads }
+
 // A Call is a system call of a thread.
 type Call struct {
 	ABI     syscalls.ABI

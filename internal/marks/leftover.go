@@ -6,7 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// Supported tells whether the kernel has System V semaphores.
+func Supported() bool {
+	_, err := semget(keyBase, 0, 0) // of process 0, which is none
+	return err != unix.ENOSYS
+}
 
 // A Leftover is a set whose tracer was killed before it could remove it.
 type Leftover struct {

@@ -65,6 +65,7 @@ type Frame struct {
 	Since  time.Time
 
 	sp, ret uint64 // where the return address is, and what it is
+	mark    uint64 // the record of a region that is marked, 0 for others
 	fixed   bool   // entered by Enter: nothing but Leave ends it
 	silent  bool   // inherited from the thread's parent: its end is no event
 }

@@ -1,0 +1,232 @@
+package region
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"farcall/internal/engine"
+	"farcall/internal/marks"
+	"farcall/symbols"
+	"farcall/syscalls"
+)
+
+// Marks follows regions that programs mark themselves. It belongs to the engine's thread.
+type Marks struct {
+	tr    *Tracker
+	names []string // globs
+	say   func(pid int, err error)
+	sets  map[int]*served // by process
+	calls map[syscalls.ABI][]int64
+}
+
+// A served is a process whose marks are answered.
+type served struct {
+	*marks.Set
+	last int  // the thread that marked last
+	told bool // something was said of it
+}
+
+// maxMarks is in how many marked regions a thread can be.
+const maxMarks = 1000
+
+// NewMarks follows the marks whose names match one of the globs; say is told, on the engine's thread, why those of a process are not
+// followed, or which were not.
+func NewMarks(tr *Tracker, names []string, say func(pid int, err error)) *Marks {
+	m := &Marks{tr: tr, names: names, say: say, sets: map[int]*served{}, calls: map[syscalls.ABI][]int64{}}
+	for _, abi := range []syscalls.ABI{syscalls.AMD64, syscalls.ARM64} {
+		for _, name := range []string{"semtimedop", "semget", "semctl", "getpid", "gettid", "clock_gettime"} {
+			if nr, ok := abi.Number(name); ok {
+				m.calls[abi] = append(m.calls[abi], int64(nr))
+			}
+		}
+	}
+	marks.Clean() // what killed tracers have left
+	return m
+}
+
+// Begin makes t's process able to mark, if it is not yet.
+func (m *Marks) Begin(t *engine.Thread) {
+	pid := t.PID()
+	if m.sets[pid] != nil {
+		return
+	}
+	s := &served{}
+	m.sets[pid] = s
+	set, err := marks.Create(pid)
+	if err != nil {
+		if err != unix.ESRCH {
+			m.complain(s, pid, fmt.Errorf("marks are not seen: %w", err))
+		}
+		return
+	}
+	s.Set = set
+	go m.serve(t.Engine(), s)
+}
+
+func (m *Marks) complain(s *served, pid int, err error) {
+	if !s.told {
+		s.told = true
+		m.say(pid, err)
+	}
+}
+
+// Execed: t's process has a new program; threads that were in a handshake are no more.
+func (m *Marks) Execed(t *engine.Thread) {
+	m.end(t.PID())
+	m.Begin(t)
+}
+
+// Gone: t has ended, or is not traced any more.
+func (m *Marks) Gone(t *engine.Thread, detached bool) {
+	if detached || t.Proc.Threads() == 0 {
+		m.end(t.PID())
+	}
+}
+
+func (m *Marks) end(pid int) {
+	if s := m.sets[pid]; s != nil {
+		delete(m.sets, pid)
+		if s.Set != nil {
+			s.Remove()
+		}
+	}
+}
+
+// Close removes all sets, once the engine is done.
+func (m *Marks) Close() {
+	for pid := range m.sets {
+		m.end(pid)
+	}
+}
+
+// serve waits for marks until the set is removed.
+func (m *Marks) serve(e *engine.Engine, s *served) {
+	for {
+		err := s.Wait()
+		var tid int
+		var record uint64
+		if err == nil {
+			tid, record, err = s.Caller(marks.StepEnter, s.last, func(record uint64) bool { return m.fresh(e, s, record) })
+		}
+		if err != nil {
+			_ = e.Do(func() { m.failed(s, err) }) // ErrClosed: nobody is left to be told
+			return
+		}
+		s.last = tid
+		if e.Do(func() { m.enter(s, e.Thread(tid), record) }) != nil {
+			return
+		}
+	}
+}
+
+// fresh tells whether a record has no reply yet.
+func (m *Marks) fresh(e *engine.Engine, s *served, record uint64) bool {
+	fresh := true
+	_ = e.Do(func() {
+		for _, t := range e.Threads() {
+			if t.PID() == s.PID {
+				fresh = marks.Unanswered(t.Memory(), record)
+				return
+			}
+		}
+	})
+	return fresh
+}
+
+// failed gives a process up whose set cannot be used any more.
+func (m *Marks) failed(s *served, err error) {
+	if m.sets[s.PID] != s {
+		return // removed by us
+	}
+	s.Remove()
+	m.complain(s, s.PID, fmt.Errorf("marks are not seen any more: %w", err))
+}
+
+// enter answers t, which waits for it.
+func (m *Marks) enter(s *served, t *engine.Thread, record uint64) {
+	if m.sets[s.PID] != s {
+		return
+	}
+	if t == nil {
+		_ = s.Grant()
+		return
+	}
+	r, err := marks.ReadRecord(t.Memory(), record)
+	if err != nil {
+		m.complain(s, s.PID, fmt.Errorf("a mark is not seen: %w", err))
+		_ = s.Grant()
+		return
+	}
+	if !m.wanted(r.Name) {
+		_ = marks.WriteReply(t.Memory(), record, marks.ReplyUnwanted)
+		_ = s.Grant()
+		return
+	}
+	t.AtStop(func() {
+		if !m.tr.EnterMark(t, r.Name, record) {
+			m.complain(s, s.PID, fmt.Errorf("mark %s is not seen: the thread is in %d regions already", r.Name, maxMarks))
+			_ = marks.WriteReply(t.Memory(), record, marks.ReplyUnwanted)
+		} else {
+			_ = marks.WriteReply(t.Memory(), record, marks.ReplyTraced) // an error means that it was killed
+		}
+		_ = s.Grant()
+	})
+}
+
+func (m *Marks) wanted(name string) bool {
+	return slices.ContainsFunc(m.names, func(glob string) bool { return symbols.MatchGlob(glob, name) })
+}
+
+// Unseen tells whether t is at the entry of a call that belongs to a mark, and ends its region where that is asked for.
+func (m *Marks) Unseen(t *engine.Thread) bool {
+	c := &t.Call
+	step, record, ok := marks.StepOf(&c.Args)
+	if !ok || !slices.Contains(m.calls[c.ABI], c.Number) {
+		return false
+	}
+	s := m.sets[t.PID()]
+	if step == marks.StepLeave && s != nil && s.Set != nil && int(c.Args[0]) == s.ID {
+		m.tr.LeaveMark(t, record)
+		if err := s.Release(); errors.Is(err, unix.EAGAIN) {
+			m.complain(s, s.PID, errors.New("a mark waits for \"detach\" without having posted \"target-exit\""))
+		}
+	}
+	return true
+}
+
+// EnterMark brings t, which is stopped, into a region that LeaveMark ends. record identifies it; it is false if t is in too
+// many.
+func (tr *Tracker) EnterMark(t *engine.Thread, name string, record uint64) bool {
+	frames := tr.thread(t).frames
+	if i := marked(frames, record); i >= 0 {
+		tr.unwind(t, i, Unwound) // its end was jumped over, and the place is used again
+	}
+	if len(frames) >= maxMarks {
+		return false
+	}
+	tr.push(t, Frame{Region: &Region{Name: name}, fixed: true, mark: record})
+	return true
+}
+
+// LeaveMark ends a region, and those inside it.
+func (tr *Tracker) LeaveMark(t *engine.Thread, record uint64) {
+	if i := marked(tr.thread(t).frames, record); i >= 0 {
+		tr.unwind(t, i+1, Unwound)
+		tr.pop(t, Returned)
+	}
+}
+
+func marked(frames []Frame, record uint64) int {
+	for i := len(frames) - 1; i >= 0; i-- {
+		if frames[i].mark == record {
+			return i
+		}
+	}
+	return -1
+}
+
+// Marked tells whether the program itself has marked the region.
+func (f *Frame) Marked() bool { return f.mark != 0 }
