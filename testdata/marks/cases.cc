@@ -1,0 +1,141 @@
+// What regions have to survive: cases NAME...
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <pthread.h>
+#include <unistd.h>
+#include "farcall.h"
+
+static void inside() { (void)getsid(0); }
+static void outside() { (void)getppid(); }
+
+static void thrower()
+{
+	FARCALL_REGION("thrown");
+	inside();
+	throw 1;
+}
+
+static void exception()
+{
+	try {
+		thrower();
+	} catch (int) {
+		outside();
+	}
+}
+
+static jmp_buf jump;
+
+static void jumper()
+{
+	farcall_region r;
+	FARCALL_BEGIN(&r, "jumped");
+	inside();
+	longjmp(jump, 1);
+}
+
+static void longjump()
+{
+	farcall_region r;
+	FARCALL_BEGIN(&r, "around");
+	if (!setjmp(jump))
+		jumper();
+	inside();
+	FARCALL_END(&r);
+	outside();
+}
+
+static void forked()
+{
+	farcall_region r;
+	FARCALL_BEGIN(&r, "forked");
+	pid_t child = fork();
+	if (child == 0) {
+		inside();
+		FARCALL_END(&r);
+		outside();
+		{
+			FARCALL_REGION("child");
+			inside();
+		}
+		_exit(0);
+	}
+	waitpid(child, nullptr, 0);
+	FARCALL_END(&r);
+	outside();
+}
+
+static void executed()
+{
+	FARCALL_REGION("before");
+	execlp("/proc/self/exe", "cases", "exception", nullptr);
+}
+
+static volatile sig_atomic_t handled;
+
+static void handler(int)
+{
+	FARCALL_REGION("handler");
+	handled++;
+}
+
+// Marks while a timer's handler marks too.
+static void signals()
+{
+	struct sigaction sa;
+	memset(&sa, 0, sizeof sa);
+	sa.sa_handler = handler;
+	sigaction(SIGALRM, &sa, nullptr);
+	struct itimerval often = {{0, 300}, {0, 300}};
+	setitimer(ITIMER_REAL, &often, nullptr);
+	for (int i = 0; i < 300; i++) {
+		FARCALL_REGION("interrupted");
+		inside();
+	}
+	struct itimerval never = {{0, 0}, {0, 0}};
+	setitimer(ITIMER_REAL, &never, nullptr);
+	outside();
+}
+
+static farcall_region shared;
+
+static void *ender(void *)
+{
+	FARCALL_END(&shared);
+	return nullptr;
+}
+
+// A region cannot be ended by another thread.
+static void otherThread()
+{
+	FARCALL_BEGIN(&shared, "shared");
+	pthread_t t;
+	pthread_create(&t, nullptr, ender, nullptr);
+	pthread_join(t, nullptr);
+	inside();
+}
+
+static void unfinished()
+{
+	farcall_region r;
+	FARCALL_BEGIN(&r, "unfinished");
+	_exit(3);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct { const char *name; void (*f)(); } cases[] = {
+		{"exception", exception}, {"longjump", longjump}, {"forked", forked}, {"executed", executed}, {"signals", signals},
+		{"thread", otherThread}, {"unfinished", unfinished},
+	};
+	for (int i = 1; i < argc; i++)
+		for (const auto &c : cases)
+			if (!strcmp(c.name, argv[i]))
+				c.f();
+	return 0;
+}
