@@ -135,7 +135,7 @@ func (tr *tracer) attach() {
 	defer tr.done.Done()
 	last := 0
 	for tr.set.Wait() == nil {
-		tid, addr, err := tr.set.Caller(StepEnter, last, func(addr uint64) bool { return Unanswered(tr.mem, addr) })
+		tid, addr, err := tr.set.Caller(StepEnter, last)
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)
@@ -171,7 +171,7 @@ func (tr *tracer) detach() {
 		if err != nil {
 			return
 		}
-		tid, addr, err := tr.set.Caller(StepLeave, last, nil)
+		tid, addr, err := tr.set.Caller(StepLeave, last)
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)

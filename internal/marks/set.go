@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"farcall/internal/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -86,14 +88,12 @@ func (s *Set) Wait() error {
 const patience = 5 * time.Second
 
 // Caller finds the thread that waits at a step, and the address of its record. hint is a thread to look at first, 0 for none.
-// fresh, if not nil, tells whether a record has not been answered yet: a thread that the kernel is about to wake looks as if it
-// waited still.
 //
 // Errors: ErrNobody, ErrRemoved.
-func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid int, record uint64, err error) {
+func (s *Set) Caller(step Step, hint int) (tid int, record uint64, err error) {
 	deadline := time.Now().Add(patience)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		if record, ok := s.waits(step, hint); ok && (fresh == nil || fresh(record)) {
+		if record, ok := s.calls(step, hint); ok {
 			return hint, record, nil
 		}
 		tasks, err := os.ReadDir(taskDir(s.PID))
@@ -102,7 +102,7 @@ func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid i
 		}
 		for _, t := range tasks {
 			tid, _ := strconv.Atoi(t.Name())
-			if record, ok := s.waits(step, tid); ok && (fresh == nil || fresh(record)) {
+			if record, ok := s.calls(step, tid); ok {
 				return tid, record, nil
 			}
 		}
@@ -114,6 +114,21 @@ func (s *Set) Caller(step Step, hint int, fresh func(record uint64) bool) (tid i
 		}
 		time.Sleep(pause) // it is between its two calls
 	}
+}
+
+// calls tells whether a thread waits at a step for an answer. One that was answered, and that the kernel is about to wake, looks as
+// if it waited still; at StepEnter its record tells. It clears the reply once it goes on, and so has to be seen waiting afterwards as
+// well: it cannot have come back to this step, as another holds the guard.
+func (s *Set) calls(step Step, tid int) (record uint64, ok bool) {
+	record, ok = s.waits(step, tid)
+	if !ok || step != StepEnter {
+		return record, ok
+	}
+	m := ptrace.NewMemory(tid)
+	fresh := unanswered(m, record)
+	m.Close()
+	again, ok := s.waits(step, tid)
+	return record, ok && fresh && again == record
 }
 
 func taskDir(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task" }

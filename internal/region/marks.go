@@ -106,7 +106,7 @@ func (m *Marks) serve(e *engine.Engine, s *served) {
 		var tid int
 		var record uint64
 		if err == nil {
-			tid, record, err = s.Caller(marks.StepEnter, s.last, func(record uint64) bool { return m.fresh(e, s, record) })
+			tid, record, err = s.Caller(marks.StepEnter, s.last)
 		}
 		if err != nil {
 			_ = e.Do(func() { m.failed(s, err) }) // ErrClosed: nobody is left to be told
@@ -117,20 +117,6 @@ func (m *Marks) serve(e *engine.Engine, s *served) {
 			return
 		}
 	}
-}
-
-// fresh tells whether a record has no reply yet.
-func (m *Marks) fresh(e *engine.Engine, s *served, record uint64) bool {
-	fresh := true
-	_ = e.Do(func() {
-		for _, t := range e.Threads() {
-			if t.PID() == s.PID {
-				fresh = marks.Unanswered(t.Memory(), record)
-				return
-			}
-		}
-	})
-	return fresh
 }
 
 // failed gives a process up whose set cannot be used any more.
