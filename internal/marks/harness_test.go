@@ -189,11 +189,15 @@ func (tr *tracer) detach() {
 			tr.open[tid] = open[:len(open)-1]
 		}
 		tr.mu.Unlock()
+		_ = WriteReply(tr.mem, addr, ended)
 		if semop(tr.set.ID, operation{semDetach, 1, 0}) != nil {
 			return
 		}
 	}
 }
+
+// ended is written at the end of a region, so that Caller does not take the thread for another that ends one.
+const ended Reply = 3
 
 // finish removes the set and checks.
 func (tr *tracer) finish(t testing.TB) {

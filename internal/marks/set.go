@@ -117,12 +117,12 @@ func (s *Set) Caller(step Step, hint int) (tid int, record uint64, err error) {
 }
 
 // calls tells whether a thread waits at a step for an answer. One that was answered, and that the kernel is about to wake, looks as
-// if it waited still; at StepEnter its record tells. It clears the reply once it goes on, and so has to be seen waiting afterwards as
+// if it waited still; its record tells. It clears the reply once it goes on, and so has to be seen waiting afterwards as
 // well: it cannot have come back to this step, as another holds the guard.
 func (s *Set) calls(step Step, tid int) (record uint64, ok bool) {
 	record, ok = s.waits(step, tid)
-	if !ok || step != StepEnter {
-		return record, ok
+	if !ok {
+		return 0, false
 	}
 	m := ptrace.NewMemory(tid)
 	fresh := unanswered(m, record)
