@@ -101,7 +101,7 @@ func (p *program) line() string {
 // A tracer answers the marks of one process, without ptrace. It checks that regions are nested in each thread.
 type tracer struct {
 	set  *Set
-	mem  Memory
+	pid  int
 	done sync.WaitGroup
 
 	mu      sync.Mutex
@@ -116,7 +116,7 @@ func newTracer(pid int) (*tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	tr := &tracer{set: s, mem: ptrace.NewMemory(pid), open: map[int][]Record{}, names: map[string]int{}}
+	tr := &tracer{set: s, pid: pid, open: map[int][]Record{}, names: map[string]int{}}
 	tr.done.Add(2)
 	go tr.attach()
 	go tr.detach()
@@ -133,6 +133,7 @@ func (tr *tracer) fail(err error) {
 
 func (tr *tracer) attach() {
 	defer tr.done.Done()
+	mem := ptrace.NewMemory(tr.pid)
 	last := 0
 	for tr.set.Wait() == nil {
 		tid, addr, err := tr.set.Caller(StepEnter, last)
@@ -143,10 +144,10 @@ func (tr *tracer) attach() {
 			return
 		}
 		last = tid
-		r, err := ReadRecord(tr.mem, addr)
+		r, err := ReadRecord(mem, addr)
 		if err != nil {
 			tr.fail(fmt.Errorf("enter: %+v: %v", r, err))
-		} else if err := WriteReply(tr.mem, addr, ReplyTraced); err != nil {
+		} else if err := WriteReply(mem, addr, ReplyTraced); err != nil {
 			tr.fail(err)
 		}
 		tr.mu.Lock()
@@ -162,6 +163,7 @@ func (tr *tracer) attach() {
 
 func (tr *tracer) detach() {
 	defer tr.done.Done()
+	mem := ptrace.NewMemory(tr.pid)
 	last := 0
 	for {
 		err := semop(tr.set.ID, operation{semTargetExit, -1, 0})
@@ -179,7 +181,7 @@ func (tr *tracer) detach() {
 			return
 		}
 		last = tid
-		r, err := ReadRecord(tr.mem, addr)
+		r, err := ReadRecord(mem, addr)
 		tr.mu.Lock()
 		open := tr.open[tid]
 		switch {
@@ -189,7 +191,7 @@ func (tr *tracer) detach() {
 			tr.open[tid] = open[:len(open)-1]
 		}
 		tr.mu.Unlock()
-		_ = WriteReply(tr.mem, addr, ended)
+		_ = WriteReply(mem, addr, ended)
 		if semop(tr.set.ID, operation{semDetach, 1, 0}) != nil {
 			return
 		}

@@ -85,7 +85,7 @@ func (s *Set) Wait() error {
 }
 
 // patience is how long a thread that has posted "attach" may take until it waits.
-const patience = 5 * time.Second
+var patience = 5 * time.Second
 
 // Caller finds the thread that waits at a step, and the address of its record. hint is a thread to look at first, 0 for none.
 //
