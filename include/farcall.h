@@ -62,7 +62,8 @@ enum {
 	FARCALL_ATTACH_ = 1,
 	FARCALL_TARGET_ = 2,
 	FARCALL_TARGET_EXIT_ = 3,
-	FARCALL_DETACH_ = 4
+	FARCALL_DETACH_ = 4,
+	FARCALL_SEMAPHORES_ = 5
 };
 
 #define FARCALL_KEY_ 0x7f000000L               /* plus the process id: a set's key */
@@ -72,7 +73,7 @@ enum {
 
 #ifdef __x86_64__
 enum { FARCALL_SEMGET_ = 64, FARCALL_SEMCTL_ = 66, FARCALL_SEMTIMEDOP_ = 220, FARCALL_GETPID_ = 39, FARCALL_GETTID_ = 186,
-	FARCALL_CLOCK_GETTIME_ = 228 };
+	FARCALL_CLOCK_GETTIME_ = 228, FARCALL_GETEUID_ = 107 };
 
 FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
@@ -88,7 +89,7 @@ FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, 
 }
 #else
 enum { FARCALL_SEMGET_ = 190, FARCALL_SEMCTL_ = 191, FARCALL_SEMTIMEDOP_ = 192, FARCALL_GETPID_ = 172, FARCALL_GETTID_ = 178,
-	FARCALL_CLOCK_GETTIME_ = 113 };
+	FARCALL_CLOCK_GETTIME_ = 113, FARCALL_GETEUID_ = 175 };
 
 FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
@@ -149,12 +150,27 @@ FARCALL_INLINE_ long farcall_both_(farcall_region *r, int step, int set, int sem
 	return result;
 }
 
+/* Tells whether a set was created by root or by the program's own user. Others could keep the program waiting. */
+FARCALL_INLINE_ int farcall_trusted_(farcall_region *r, int set)
+{
+	enum { IPC_STAT_ = 2, SIZE_ = 64, CREATOR_ = 3 };
+	unsigned status[SIZE_]; /* struct semid64_ds begins with key, uid, gid, cuid */
+
+	if (farcall_call_(FARCALL_SEMCTL_, set, 0, IPC_STAT_, (long)status, r, 0) < 0)
+		return 0;
+	return status[CREATOR_] == 0 || status[CREATOR_] == (unsigned)farcall_call_(FARCALL_GETEUID_, 0, 0, 0, 0, r, 0);
+}
+
 static __attribute__((noinline, unused)) void farcall_enter_(farcall_region *r, const char *name, int set, int process)
 {
 	enum { IPC_RMID_ = 0, GETVAL_ = 12 };
 
 	if (farcall_busy_ || farcall_gave_up_ == set + 1)
 		return;
+	if (!farcall_trusted_(r, set)) {
+		farcall_gave_up_ = set + 1;
+		return;
+	}
 	farcall_busy_ = 1;
 	r->magic = FARCALL_RECORD_;
 	r->name = name;
@@ -183,7 +199,7 @@ FARCALL_INLINE_ int farcall_begin(farcall_region *r, const char *name)
 
 	r->reply = FARCALL_REPLY_NONE_;
 	process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
-	set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r, 0);
+	set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, FARCALL_SEMAPHORES_, 0, 0, r, 0);
 	if (set >= 0)
 		farcall_enter_(r, name, (int)set, (int)process);
 	return 0;
@@ -200,7 +216,7 @@ static __attribute__((noinline, unused)) void farcall_leave_(farcall_region *r)
 		process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
 		if (process == r->process)
 			return;
-		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r, 0);
+		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, FARCALL_SEMAPHORES_, 0, 0, r, 0);
 	}
 	if (set < 0 || farcall_gave_up_ == set + 1)
 		return;
