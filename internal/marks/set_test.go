@@ -268,6 +268,17 @@ func TestForeignSets(t *testing.T) {
 	}
 }
 
+// TestSetsOfOthers has a set that another user has made: the program does not even begin a handshake.
+func TestSetsOfOthers(t *testing.T) {
+	if os.Getuid() != 0 {
+		return // it takes root to be another user
+	}
+	p := start(t, fixture(t, "wild.c", "gcc"), "foreign")
+	if got := p.line(); got != "guard 1, attach 0" {
+		t.Errorf("the program says %q", got)
+	}
+}
+
 // TestStatusLayout compares the fields of struct semid64_ds that are used with what the kernel says elsewhere.
 func TestStatusLayout(t *testing.T) {
 	s, err := Create(os.Getpid())
