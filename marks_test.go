@@ -224,7 +224,7 @@ func TestMarksAndSignals(t *testing.T) {
 // TestMarksInThreads has 8 threads mark at once. MARKS_TEST_REGIONS says how many regions there are in each.
 func TestMarksInThreads(t *testing.T) {
 	const threads = 8
-	regions := 100
+	regions := 1000
 	if n, err := strconv.Atoi(os.Getenv("MARKS_TEST_REGIONS")); err == nil {
 		regions = n
 	}
