@@ -124,9 +124,9 @@ func (c *Call) Note(rule, action string) {
 	}
 }
 
-// Stack is the thread's stack pointer, and whether it runs 32-bit code. After the next of an execve that succeeded it is that of the new program.
+// SP is the thread's stack pointer, and whether it runs 32-bit code. After the next of an execve that succeeded it is that of the new program.
 // Error: ESRCH.
-func (c *Call) Stack() (sp uint64, compat bool, err error) {
+func (c *Call) SP() (sp uint64, compat bool, err error) {
 	r := &c.tracer.regs
 	if err := c.thread.Regs(r); err != nil {
 		return 0, false, err

@@ -69,3 +69,24 @@ func ExampleTracer_Use() {
 	// /bin/cat: /etc/hostname: Permission denied
 	// exit status 1
 }
+
+// Refuse to open files inside main only: the loader, which opens libraries before it, is not disturbed. Outside of the
+// region the program runs without stops.
+func ExampleRegions() {
+	tracer := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"main"}}})
+	tracer.Use(func(next farcall.Handler) farcall.Handler {
+		return func(ctx context.Context, call *farcall.Call) error {
+			if call.Name() == "openat" {
+				return call.Fail(unix.EACCES)
+			}
+			return next(ctx, call)
+		}
+	})
+	cmd := exec.Command("/bin/cat", "/etc/hostname")
+	cmd.Env = []string{"LC_ALL=C"}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+	fmt.Println(tracer.Run(context.Background(), cmd))
+	// Output:
+	// /bin/cat: /etc/hostname: Permission denied
+	// exit status 1
+}

@@ -159,6 +159,7 @@ func (h *handling) exit() {
 	switch h.waits {
 	case forKernel:
 		h.call.done = true
+		h.call.Task.ev.Duration = int64(time.Since(h.call.Task.entered)) // for conditions
 		h.call.result(h.call.thread.Call.Ret, h.call.thread.Call.IsError)
 		h.run()
 	case forCall: // it answered the call itself

@@ -25,10 +25,13 @@ var layers = []string{
 	"internal/cnumber",
 	"farcalltest",
 	"middleware",
+	"rule",
 	"action",
 	".", // the public package: Tracer, Call, Handler
 	"internal/region",
 	"internal/engine",
+	"internal/stack",
+	"internal/profile",
 	"internal/seccomp",
 	"internal/stub",
 	"internal/marks",

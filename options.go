@@ -69,6 +69,9 @@ type Options struct {
 	// knows; linux.ParseDescriptions makes them.
 	Descriptions *syscalls.Table
 
+	// Stacks says how call stacks are taken and which events carry theirs.
+	Stacks StackOptions
+
 	// DecodeCall, if not nil, chooses other options for some calls.
 	DecodeCall func(t *Task, number uint64, o *decode.Options)
 }

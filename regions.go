@@ -76,6 +76,7 @@ func (s regionSink) LeaveRegion(th *engine.Thread, f *region.Frame, end region.E
 }
 
 func (t *Task) tellRegion(k event.Kind, f *region.Frame) {
+	t.moved()
 	t.frame = f
 	t.ev.Marked = f.Marked()
 	t.tell(k)

@@ -477,3 +477,93 @@ func TestRegionErrors(t *testing.T) {
 		}
 	}
 }
+
+// Functions that begin with instructions of every kind do what they did, and are entered as often as they are called.
+func TestRegionFirstInstructions(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the fixture is x86 code")
+	}
+	for _, flags := range [][]string{{"-mno-red-zone"}, {"-mno-red-zone", "-static", "-no-pie"}} {
+		const kinds, threads, rounds = 27, 6, 20
+		l, err := inRegions(t, farcall.Options{Regions: farcall.Regions{In: []string{"first_*"}}},
+			regionFixture(t, "first.c", flags...), fmt.Sprint(threads), fmt.Sprint(rounds))
+		if err != nil {
+			t.Error(err)
+		}
+		if want := kinds * threads * rounds; l.enters != want || l.ends["return"] != want {
+			t.Errorf("%v: %d entries of %d, ends %v", flags, l.enters, want, l.ends)
+		}
+	}
+}
+
+// Goroutines that panic, end or hand over inside of a region.
+func TestRegionGoroutinesLeave(t *testing.T) {
+	for _, follow := range []bool{false, true} {
+		l, err := inRegions(t, farcall.Options{Follow: follow, Regions: farcall.Regions{In: []string{"main.work"}}}, regionFixture(t, "golate"))
+		if err != nil {
+			t.Error(err)
+		}
+		// Four of each kind, of which two kinds do not return, and two at the end, of which one does not.
+		if l.enters != 22 || l.ends["return"] != 13 || l.ends["unwound"] != 8 || l.calls["getuid"] != 0 || l.calls["getppid"] != 22+13 {
+			t.Errorf("follow %v: %d entries, ends %v, calls %v", follow, l.enters, l.ends, l.calls)
+		}
+	}
+}
+
+// Of a program that makes over 60 calls elsewhere, exactly the 5 of main are seen; refusing mmap in main hurts neither start nor end.
+func TestRegionFiveCalls(t *testing.T) {
+	five := regionFixture(t, "five.c")
+	all, inside := 0, 0
+	var tr *farcall.Tracer
+	for _, o := range []struct {
+		in    []string
+		count *int
+	}{{nil, &all}, {[]string{"main"}, &inside}} {
+		tr = farcall.New(farcall.Options{Regions: farcall.Regions{In: o.in}})
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.CallEntry {
+				*o.count++
+			}
+		})
+		if err := tr.Run(context.Background(), exec.Command(five)); err != nil {
+			t.Error(err)
+		}
+	}
+	if all < 65 || inside != 5 {
+		t.Errorf("%d calls in all, %d in main", all, inside)
+	}
+
+	tr = farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"main"}}})
+	tr.Use(func(next farcall.Handler) farcall.Handler {
+		return func(ctx context.Context, call *farcall.Call) error {
+			if call.Name() == "mmap" {
+				return call.Fail(unix.EPERM)
+			}
+			return next(ctx, call)
+		}
+	})
+	err := tr.Run(context.Background(), exec.Command(five))
+	if e, ok := err.(*farcall.ExitError); !ok || e.Code != int(unix.EPERM) {
+		t.Errorf("the program ended with %v, not with the number of EPERM", err)
+	}
+}
+
+// Threads that fork inside and outside while others come to breakpoints.
+func TestRegionForks(t *testing.T) {
+	const threads, rounds = 4, 40
+	for _, follow := range []bool{false, true} {
+		l, err := inRegions(t, farcall.Options{Follow: follow, Regions: farcall.Regions{In: []string{"inner"}}},
+			regionFixture(t, "forks.c"), fmt.Sprint(threads), fmt.Sprint(rounds))
+		if err != nil {
+			t.Error(err)
+		}
+		const n = threads * rounds
+		enters, returns, calls := n, n, n
+		if follow { // a return of the child that was made inside, and a stay of the other one
+			enters, returns, calls = 2*n, 3*n, 3*n
+		}
+		if l.enters != enters || l.ends["return"] != returns || l.calls["getppid"] != calls || l.calls["getuid"] != 0 {
+			t.Errorf("follow %v: %d entries, ends %v, calls %v", follow, l.enters, l.ends, l.calls)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"farcall/internal/cli"
@@ -37,10 +38,15 @@ var realStrace, _ = exec.LookPath("strace")
 //
 // Conditions beside testscript's own: [root] and [strace], that the machine has one.
 func TestScript(t *testing.T) {
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REAL_STRACE", realStrace)
+			env.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // go tool pprof is built when it is first used
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

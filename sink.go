@@ -46,6 +46,7 @@ func (t *Task) tell(k event.Kind) {
 	if t.tracer.failed {
 		return
 	}
+	t.attach(ev)
 	for _, f := range t.tracer.observers {
 		f(t, ev)
 	}
@@ -66,6 +67,7 @@ func (s *sink) Enter(th *engine.Thread) {
 	t.at = t.entered.UnixNano()
 	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
 	t.left = true
+	t.moved()
 	if !t.begin(uint64(c.Number), c) {
 		th.SkipExit()
 		return
@@ -212,6 +214,7 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 	}
 	t := s.task(th)
 	t.now()
+	t.moved()
 	t.pointer()
 	t.ev.Signo = int(info.Signo)
 	o := t.tracer.opts.Decode
@@ -229,6 +232,7 @@ func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
 	}
 	t := s.task(th)
 	t.now()
+	t.moved()
 	t.pointer()
 	t.ev.Signo = int(sig)
 	t.tell(event.GroupStop)
@@ -251,6 +255,9 @@ func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
 		s.inherit(parent, child)
 	}
 	t.now()
+	if t.TID == t.PID {
+		s.forgetSpace(t.PID)
+	}
 	t.tell(event.Created)
 	if s.regions != nil {
 		s.regions.Created(parent, child)
@@ -280,6 +287,8 @@ func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
 		t.handling.places = t.handling.places[:0]
 	}
 	t.now()
+	s.forgetSpace(t.PID)
+	s.begun = s.begun || s.main != nil && s.main.Thread == th
 	t.ev.By = former
 	t.tell(event.Exec)
 	if s.regions != nil {
@@ -329,6 +338,9 @@ func (s *sink) Exited(th *engine.Thread, st engine.Status) {
 // ended tells of the end of a task, which still counts as one while it is told.
 func (s *sink) ended(t *Task, k event.Kind) {
 	t.tell(k)
+	if t.TID == t.PID {
+		s.forgetSpace(t.PID)
+	}
 	s.tasks--
 }
 

@@ -38,6 +38,7 @@ type Task struct {
 	env      filter.Env // see Env
 	ev       event.Event
 	frame    *region.Frame // that an event is about
+	stack    taken
 }
 
 // SystemTime is the processor time that the kernel has spent for the task, as of its last stop. It

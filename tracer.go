@@ -34,12 +34,14 @@ type Tracer struct {
 	engine     *engine.Engine
 	main       *engine.Launched
 	launching  bool
+	begun      bool // the program that was started has been executed
 	nnp        bool
 	tasks      int
 	regs       ptrace.Regs
 	regions    *region.Tracker
 	marks      *region.Marks
-	failed     bool // a region was not found: nothing more is told
+	failed     bool    // a region was not found: nothing more is told
+	stacks     *stacks // nil until a stack is asked for
 
 	mu     sync.Mutex
 	err    error

@@ -29,10 +29,19 @@ func (t *Task) Env() *filter.Env {
 	e := &t.env
 	if e.Call == nil || e.TID != t.TID {
 		info := linux.NewFDInfo(0).Task(t.TID)
-		*e = filter.Env{Call: &t.call, Memory: &t.mem, Comm: info.Comm, FDPath: info.Path, FDPeer: info.Peer, Region: t.Region}
+		*e = filter.Env{Call: &t.call, Memory: &t.mem, Comm: info.Comm, FDPath: info.Path, FDPeer: info.Peer, Region: t.Region, Stack: t.functions}
 	}
 	e.TID, e.PID, e.Duration = t.TID, t.PID, time.Duration(t.ev.Duration)
 	return e
+}
+
+// functions yields the names of the functions that the task is in, innermost first.
+func (t *Task) functions(yield func(string) bool) {
+	for i := range t.Stack() {
+		if f := &t.stack.frames[i]; f.Symbol != "" && !yield(f.Symbol) {
+			return
+		}
+	}
 }
 
 // wanted tells whether the registers of a call are such that it is to be intercepted.

@@ -40,6 +40,8 @@ type Rule struct {
 	// ByCall counts occurrences for each system call by itself, not for all in Calls together.
 	ByCall  bool
 	Actions []Action
+	// Late has If asked when the kernel has answered, so that it can look at the result; of the actions, what comes before is not done.
+	Late bool
 	// DryRun only says in the event what would have been done.
 	DryRun bool
 }
@@ -85,12 +87,16 @@ type thread struct {
 
 func (t *thread) handle(ctx context.Context, c *farcall.Call) error {
 	t.hits = t.hits[:0]
+	late := false
 	for i := range t.rules {
-		if t.matches(i, c) {
-			t.hits = append(t.hits, &t.rules[i])
+		switch r := &t.rules[i]; {
+		case r.Late:
+			late = late || r.Calls == nil || r.Calls.Has(c.ABI(), c.Number())
+		case t.matches(i, c):
+			t.hits = append(t.hits, r)
 		}
 	}
-	if len(t.hits) == 0 {
+	if len(t.hits) == 0 && !late {
 		return t.next(ctx, c)
 	}
 	answered := false
@@ -117,6 +123,9 @@ func (t *thread) handle(ctx context.Context, c *farcall.Call) error {
 	if err := t.next(ctx, c); err != nil {
 		return err
 	}
+	if late {
+		t.matchLate(c)
+	}
 	for _, r := range t.hits {
 		for i := range r.Actions {
 			if a := &r.Actions[i]; a.After != nil && !r.DryRun {
@@ -127,6 +136,24 @@ func (t *thread) handle(ctx context.Context, c *farcall.Call) error {
 		}
 	}
 	return nil
+}
+
+// matchLate adds the rules that look at the result.
+func (t *thread) matchLate(c *farcall.Call) {
+	for i := range t.rules {
+		r := &t.rules[i]
+		if !r.Late || !t.matches(i, c) {
+			continue
+		}
+		t.hits = append(t.hits, r)
+		for k := range r.Actions {
+			text := r.Actions[k].Text
+			if r.DryRun {
+				text = "would " + text
+			}
+			c.Note(r.Name, text)
+		}
+	}
 }
 
 func failed(r *Rule, a *Action, err error) error {

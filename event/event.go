@@ -78,14 +78,20 @@ type Injected struct {
 	Actions []string // what they did, as in a rule
 }
 
-// A StackFrame is one return address with what is known of it.
+// A StackFrame is a function that was called and has not returned: where it is, or where it will go
+// on, with what is known of it.
 type StackFrame struct {
-	IP     uint64
-	Symbol string
-	Offset uint64
-	Object string
-	File   string
-	Line   int
+	IP       uint64 // instruction pointer, or return address
+	Object   string // path of the file that IP is in, or the kernel's name for the mapping; "" for anonymous memory
+	Position uint64 // of IP in that file, or in the mapping
+	BuildID  string // of the file, hexadecimal
+	Symbol   string // function, as its author wrote it; "" where none is known
+	Offset   uint64 // of IP from the function's start
+	File     string // source file and line, when they were asked for
+	Line     int
+	Inline   bool   // Symbol was inlined into the function of the frame that follows, at the same IP
+	Guess    bool   // found by the chain of frame pointers alone: frames before it may be missing
+	End      string // last frame: why it is the last, "" where it has no caller
 }
 
 // An Encoder writes events.

@@ -71,6 +71,7 @@ func (j *JSON) Encode(e *Event) error {
 			b = append(b, `,"siginfo":`...)
 			b = appendMembers(b, e.Siginfo.Sub, e.ABI)
 		}
+		b = appendStack(b, e.Stack)
 	case Exited:
 		b = appendInt(b, "code", int64(e.Code))
 	case Killed:
@@ -105,7 +106,7 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		return b
 	}
 	if e.Lost {
-		return append(b, `,"unfinished":true`...)
+		return appendStack(append(b, `,"unfinished":true`...), e.Stack)
 	}
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendInt(b, e.Duration/1e9, 10)
@@ -132,37 +133,7 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 	if e.Injected != nil {
 		b = appendInjected(b, e.Injected)
 	}
-	if len(e.Stack) > 0 {
-		b = append(b, `,"stack":[`...)
-		for i := range e.Stack {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendFrame(b, &e.Stack[i])
-		}
-		b = append(b, ']')
-	}
-	return b
-}
-
-func appendFrame(b []byte, f *StackFrame) []byte {
-	b = append(b, `{"address":`...)
-	b = appendAddress(b, f.IP)
-	if f.Symbol != "" {
-		b = append(b, `,"symbol":`...)
-		b = appendString(b, f.Symbol)
-		b = appendInt(b, "offset", int64(f.Offset))
-	}
-	if f.Object != "" {
-		b = append(b, `,"object":`...)
-		b = appendString(b, f.Object)
-	}
-	if f.File != "" {
-		b = append(b, `,"file":`...)
-		b = appendString(b, f.File)
-		b = appendInt(b, "line", int64(f.Line))
-	}
-	return append(b, '}')
+	return appendStack(b, e.Stack)
 }
 
 func appendSignalMember(b []byte, n int) []byte {

@@ -163,6 +163,7 @@ func (t *Text) signal(e *Event) {
 	}
 	t.buf = append(t.buf, "---"...)
 	t.endPainted()
+	t.stack(e)
 }
 
 func (t *Text) groupStop(e *Event) {
@@ -172,6 +173,7 @@ func (t *Text) groupStop(e *Event) {
 	t.buf = appendSigName(t.buf, e.Signo)
 	t.buf = append(t.buf, " ---"...)
 	t.endPainted()
+	t.stack(e)
 }
 
 func (t *Text) exited(e *Event) {
@@ -181,6 +183,7 @@ func (t *Text) exited(e *Event) {
 	t.buf = strconv.AppendInt(t.buf, int64(e.Code), 10)
 	t.buf = append(t.buf, " +++"...)
 	t.endPainted()
+	t.stack(e) // of the call that ended it
 }
 
 func (t *Text) killed(e *Event) {
@@ -534,31 +537,14 @@ func (t *Text) exit(e *Event) {
 		t.buf = t.opts.Dump(t.buf, c)
 		t.width = len(t.buf)
 	}
-	for i := range e.Stack {
-		t.frame(&e.Stack[i])
+	if !e.Lost {
+		t.stack(e)
 	}
 }
 
 // unfinished tells whether the end of a call that will have no result would have shown more of it.
 func (t *Text) unfinished(e *Event) bool {
 	return e.Call.Resumed == "" && !t.raw(e.Call) && int(e.Call.Desc.Defer) < len(e.Call.Desc.Args)
-}
-
-// frame writes one line of a stack trace.
-func (t *Text) frame(f *StackFrame) {
-	t.buf = append(t.buf, " > "...)
-	t.buf = append(t.buf, f.Object...)
-	t.buf = append(t.buf, '(')
-	if f.Symbol != "" {
-		t.buf = append(t.buf, f.Symbol...)
-		t.buf = append(t.buf, '+')
-		t.buf = append(t.buf, "0x"...)
-		t.buf = strconv.AppendUint(t.buf, f.Offset, 16)
-	}
-	t.buf = append(t.buf, ") [0x"...)
-	t.buf = strconv.AppendUint(t.buf, f.IP, 16)
-	t.buf = append(t.buf, "]\n"...)
-	t.width = len(t.buf)
 }
 
 // result writes what stands behind the equals sign.

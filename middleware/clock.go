@@ -99,7 +99,7 @@ const (
 // hideVDSO makes the entries that lead to the vDSO be ignored. A new program's stack has argc, the arguments, a zero, the environment, a zero, and
 // the auxiliary vector (fs/binfmt_elf.c, create_elf_tables).
 func hideVDSO(c *farcall.Call) error {
-	sp, compat, err := c.Stack()
+	sp, compat, err := c.SP()
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ func touch(b []byte) error {
 		_ = f.SectionName(s.Section)
 		if n++; n < 32 {
 			f.Line(s.Addr)
+			f.Frames(s.Addr)
+			f.GoFrame(s.Addr)
 			f.Lookup(s.Addr + 1)
 			_ = s.Demangled()
 		} else if n > 4096 {
@@ -34,6 +36,9 @@ func touch(b []byte) error {
 		if p, err := ParsePattern(text); err == nil {
 			_, _ = f.Find(p)
 		}
+	}
+	for _, name := range []string{".eh_frame", ".debug_frame", ".debug_line", ".text"} {
+		_, _, _ = f.Content(name)
 	}
 	_, _ = f.BiasFromAuxv(Auxv{Entry: 0x1000, Phdr: 0x40})
 	_, _ = f.Placements([]Mapping{{Start: 0x1000, End: 0x2000, Exec: true}})

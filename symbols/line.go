@@ -33,6 +33,8 @@ type lineTable struct {
 	mu      sync.Mutex
 	decoded map[int]*unitLines // by unit
 	rows    int                // in decoded
+
+	functions map[int]*unitFunctions // by unit
 }
 
 type unitRange struct {

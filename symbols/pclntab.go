@@ -4,7 +4,6 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
-	"sort"
 )
 
 // pclntab reads Go's function table, which a Go program needs to run and so has even when it is
@@ -13,6 +12,7 @@ import (
 type pclntab struct {
 	data  string
 	order binary.ByteOrder
+	magic uint32
 	word  int
 	text  uint64 // address that function offsets count from
 	quant uint64 // instruction size that offsets of addresses count in
@@ -22,6 +22,8 @@ type pclntab struct {
 	files uint64
 	pcs   uint64
 	funcs uint64
+
+	inline func(off, n uint64) []byte // data that functions refer to, nil where it was not found
 }
 
 // The magic numbers of the layout (internal/abi, Go118PCLnTabMagic, Go120PCLnTabMagic).
@@ -76,6 +78,7 @@ func (f *File) loadGo() error {
 	}
 	p.text = f.goText(p, s.Addr)
 	f.pcln = p
+	f.goFuncData()
 	f.held.Add(int64(len(data)))
 	for i := range f.table.entries {
 		if f.table.entries[i].source <= SourceDebugData {
@@ -106,6 +109,7 @@ func (f *File) loadGo() error {
 func newPclntab(data string, m *image) (*pclntab, error) {
 	p := &pclntab{data: data, order: m.order}
 	magic, ok := p.u32(0)
+	p.magic = magic
 	if !ok || len(data) < 8 {
 		return nil, ErrTruncated
 	}
@@ -214,15 +218,8 @@ func (f *File) sectionAt(addr uint64) uint16 {
 
 // line is the source line of an in-file address.
 func (p *pclntab) line(addr uint64) (file string, line int, ok bool) {
-	i := sort.Search(p.count, func(i int) bool {
-		start, _, _, ok := p.function(i)
-		return !ok || start > addr
-	}) - 1
-	if i < 0 {
-		return "", 0, false
-	}
-	start, end, info, ok := p.function(i)
-	if !ok || addr >= end {
+	start, info, ok := p.at(addr)
+	if !ok {
 		return "", 0, false
 	}
 	// _func: entry, name, args, deferreturn, pcsp, pcfile, pcln, npcdata, cuOffset.
@@ -355,10 +352,4 @@ func (p *pclntab) find(file string, line int) []lineMatch {
 		})
 	}
 	return out
-}
-
-// IsGo reports whether the file has Go's function table: it is a program, or a plugin, that Go's linker made.
-func (f *File) IsGo() bool {
-	f.loadSymbols()
-	return f.pcln != nil
 }

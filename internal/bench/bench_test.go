@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os/exec"
 	"strings"
 	"testing"
@@ -25,18 +24,16 @@ func TestMedian(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	loads := []workload{{key: "dd", name: "dd"}}
 	tracers := allTracers("/nonexistent/farcall")
 	ofMillis := func(n int) *result {
 		return &result{samples: []sample{{wall: time.Duration(n) * time.Millisecond}}}
 	}
-	results := map[combination]*result{
-		{"dd", "native"}: ofMillis(100), {"dd", "farcall"}: ofMillis(300), {"dd", "strace"}: ofMillis(400),
-		{"dd", "seccomp"}: {failure: "failed"}, {"dd", "perf"}: {failure: "missing"},
-	}
+	rows := []*row{{workload: &workload{key: "dd", name: "dd"}, rounds: 2, results: map[string]*result{
+		"native": ofMillis(100), "farcall": ofMillis(300), "strace": ofMillis(400), "seccomp": {failure: "failed"}, "perf": {failure: "missing"},
+	}}, {workload: &workload{key: "git", name: "git"}}}
 	var b strings.Builder
-	printTable(&b, loads, tracers, results)
-	want := "| dd | 100 ms | 300 ms (3.00x) | 400 ms (4.00x) | failed | missing | 0.75 |\n"
+	printTable(&b, rows, tracers)
+	want := "| dd | 100 ms | 300 ms (3.00x) | 400 ms (4.00x) | failed | missing | 0.75 | 2 |\n| git | | | | | | | 0 |\n"
 	if !strings.HasSuffix(b.String(), want) {
 		t.Errorf("got\n%swant the last line\n%s", b.String(), want)
 	}
@@ -59,20 +56,40 @@ func TestRun(t *testing.T) {
 		}
 	}
 	tracers := selected(allTracers("/nonexistent/farcall"), "native,strace,farcall", func(t *tracer) string { return t.key })
+	var rows []*row
 	for _, m := range modes {
-		results, err := b.interleave(context.Background(), 2, loads, tracers, m)
-		if err != nil {
-			t.Fatal(err)
+		for i := range loads {
+			rows = append(rows, &row{workload: &loads[i], mode: m})
 		}
-		for _, w := range loads {
-			for _, name := range []string{"native", "strace"} {
-				if r := results[combination{w.key, name}]; len(r.samples) != 2 {
-					t.Errorf("%s, %s: %d samples, %s", w.key, name, len(r.samples), r.failure)
-				}
-			}
-			if r := results[combination{w.key, "farcall"}]; r.failure != "missing" {
-				t.Errorf("%s: farcall is not missing: %+v", w.key, r)
+	}
+	if err := b.measure(t.Context(), rows, tracers, 2, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		for _, name := range []string{"native", "strace"} {
+			if cell := r.results[name]; r.rounds != 2 || len(cell.samples) != 2 {
+				t.Errorf("%s, %s, %s: %d samples in %d rounds, %s", r.name, r.mode.key, name, len(cell.samples), r.rounds, cell.failure)
 			}
 		}
+		if cell := r.results["farcall"]; cell.failure != "missing" {
+			t.Errorf("%s: farcall is not missing: %+v", r.name, cell)
+		}
+	}
+}
+
+// TestBudget shows that each row gets one round, and no further one that does not fit.
+func TestBudget(t *testing.T) {
+	b := bench{dir: t.TempDir()}
+	quick := &workload{key: "quick", name: "quick", argv: []string{"/bin/true"}, dir: b.dir}
+	rows := []*row{{workload: quick, mode: modes[0]}, {workload: quick, mode: modes[0], rounds: 1, last: time.Hour, results: map[string]*result{}}}
+	if err := b.measure(t.Context(), rows, allTracers("")[:1], 3, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if rows[0].rounds != 3 || rows[1].rounds != 1 {
+		t.Errorf("%d and %d rounds, want 3 of what fits and 1 of what does not", rows[0].rounds, rows[1].rounds)
+	}
+	rows = []*row{{workload: quick, mode: modes[0]}}
+	if err := b.measure(t.Context(), rows, allTracers("")[:1], 3, time.Nanosecond); err != nil || rows[0].rounds != 1 {
+		t.Errorf("%d rounds, %v; want 1 where the budget is used up", rows[0].rounds, err)
 	}
 }

@@ -1,9 +1,11 @@
 // Command bench measures what tracing costs: the same programs natively, under farcall, strace, strace --seccomp-bpf and
 // perf trace, interleaved in one run, so that a change of the machine's speed meets all of them. It prints Markdown.
 //
-// Usage: go run ./internal/bench [-rounds N] [-only WORKLOAD,...] [-tracers NAME,...] [-farcall PROGRAM] [-scale N] [-memory EVENTS]
+// Usage: go run ./internal/bench [-rounds N] [-budget TIME] [-only WORKLOAD,...] [-tracers NAME,...] [-farcall PROGRAM] [-scale N] [-memory EVENTS]
 //
-// Without -farcall it builds ./cmd/farcall. What is not installed has a column that says so.
+// strace needs a minute and more for dd alone on a slow machine, so the rounds are as many as the budget of time allows, at least one
+// of each workload; the tables say how many. What is measured at the moment is told on standard error, and an interrupt prints what
+// there is. Without -farcall it builds ./cmd/farcall. What is not installed has a column that says so.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 type options struct {
@@ -24,11 +27,13 @@ type options struct {
 	only, tracers           string
 	farcall                 string
 	memory                  int
+	budget                  time.Duration
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 5, "runs of each combination; the median counts")
+	flag.IntVar(&o.rounds, "rounds", 5, "runs of each combination, at most; the median counts")
+	flag.DurationVar(&o.budget, "budget", 8*time.Minute, "begin no further round that would end after this time; 0: make all rounds")
 	flag.IntVar(&o.scale, "scale", 1, "divide the work of dd and of the forks by this, for a quick look")
 	flag.IntVar(&o.startups, "startups", 30, "runs for the start-up times; 0: leave them out")
 	flag.StringVar(&o.only, "only", "", "workloads to run, comma-separated (dd, find, git, gcc, forks); all by default")
@@ -62,14 +67,20 @@ func run(ctx context.Context, o options) error {
 	}
 
 	printMachine(ctx, os.Stdout, o)
-	b := bench{dir: dir}
+	b := bench{dir: dir, start: time.Now()}
+	var rows []*row
 	for _, mode := range modes {
-		results, err := b.interleave(ctx, o.rounds, loads, tracers, mode)
-		if err != nil {
-			return err
+		for i := range loads {
+			rows = append(rows, &row{workload: &loads[i], mode: mode})
 		}
+	}
+	err = b.measure(ctx, rows, tracers, o.rounds, o.budget)
+	for i, mode := range modes {
 		fmt.Printf("\n### %s\n\n", mode.title)
-		printTable(os.Stdout, loads, tracers, results)
+		printTable(os.Stdout, rows[i*len(loads):(i+1)*len(loads)], tracers)
+	}
+	if err != nil {
+		return err
 	}
 	if o.startups > 0 {
 		if err := b.startup(ctx, os.Stdout, o.startups, tracers); err != nil {
@@ -77,6 +88,9 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if i := slices.IndexFunc(tracers, func(t tracer) bool { return t.key == "farcall" }); i >= 0 && tracers[i].missing() == "" {
+		if err := b.regions(ctx, os.Stdout, o.farcall, o); err != nil {
+			return err
+		}
 		return b.memory(ctx, os.Stdout, &tracers[i], o)
 	}
 	return nil

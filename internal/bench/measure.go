@@ -100,53 +100,87 @@ func median(d []time.Duration) time.Duration {
 	return (d[n/2-1] + d[n/2]) / 2
 }
 
-// combination is a cell of a table.
-type combination struct{ workload, tracer string }
+// row is a workload under one mode: a line of a table.
+type row struct {
+	*workload
+	mode    mode
+	rounds  int           // that were made
+	last    time.Duration // what the last one took, all tracers together
+	results map[string]*result
+}
 
 type bench struct {
-	dir string
+	dir   string
+	start time.Time
 }
 
 // runLimit ends a run that hangs.
 const runLimit = 10 * time.Minute
 
-// interleave runs every combination once a round, beginning with another tracer each round, after one run of each
-// workload that fills the caches and does not count.
-func (b *bench) interleave(ctx context.Context, rounds int, loads []workload, tracers []tracer, m mode) (map[combination]*result, error) {
-	results := map[combination]*result{}
-	for round := range rounds {
-		for i := range loads {
-			w := &loads[i]
-			if round == 0 {
-				if _, err := b.once(ctx, nil, w.argv, w.dir); err != nil {
-					return nil, fmt.Errorf("%s: %w", w.name, err)
-				}
-			}
-			for j := range tracers {
-				t := &tracers[(j+round)%len(tracers)]
-				key := combination{w.key, t.key}
-				r := results[key]
-				if r == nil {
-					r = &result{failure: t.missing()}
-					results[key] = r
-				}
-				if r.failure != "" {
-					continue
-				}
-				s, err := b.once(ctx, t.args[m.key], w.argv, w.dir)
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
-				if err != nil {
-					r.failure = "failed"
-					fmt.Fprintf(os.Stderr, "bench: %s, %s, %s: %v\n", w.name, t.name, m.key, err)
-					continue
-				}
-				r.samples = append(r.samples, s)
+// measure makes rounds of the rows, each under every tracer, until each row has as many as asked for. A row gets its next round
+// when it has the fewest and the round fits into what is left of the budget, if there is one. The first round of a row is made in any case.
+func (b *bench) measure(ctx context.Context, rows []*row, tracers []tracer, rounds int, budget time.Duration) error {
+	deadline := time.Now().Add(budget)
+	for {
+		var next *row
+		for _, r := range rows {
+			fits := r.rounds == 0 || budget == 0 || time.Now().Add(r.last).Before(deadline)
+			if r.rounds < rounds && fits && (next == nil || r.rounds < next.rounds) {
+				next = r
 			}
 		}
+		if next == nil {
+			return nil
+		}
+		if err := b.round(ctx, next, tracers); err != nil {
+			return err
+		}
 	}
-	return results, nil
+}
+
+// round runs a workload once under each tracer, beginning with another one each time. Before the first round the workload
+// runs once to fill the caches, which does not count.
+func (b *bench) round(ctx context.Context, r *row, tracers []tracer) error {
+	if r.rounds == 0 {
+		r.results = map[string]*result{}
+		if _, err := b.once(ctx, nil, r.argv, r.dir); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	start := time.Now()
+	for j := range tracers {
+		t := &tracers[(j+r.rounds)%len(tracers)]
+		cell := r.results[t.key]
+		if cell == nil {
+			cell = &result{failure: t.missing()}
+			r.results[t.key] = cell
+		}
+		if cell.failure != "" {
+			continue
+		}
+		b.progress("%s, %s, round %d: %s", r.name, r.mode.key, r.rounds+1, t.name)
+		s, err := b.once(ctx, t.args[r.mode.key], r.argv, r.dir)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			cell.failure = "failed"
+			fmt.Fprintf(os.Stderr, "bench: %s, %s, %s: %v\n", r.name, t.name, r.mode.key, err)
+			continue
+		}
+		cell.samples = append(cell.samples, s)
+	}
+	r.rounds++
+	r.last = time.Since(start)
+	return nil
+}
+
+// progress says on standard error what begins now; nothing for a bench without a start.
+func (b *bench) progress(format string, args ...any) {
+	if !b.start.IsZero() {
+		at := time.Since(b.start).Truncate(time.Second)
+		fmt.Fprintf(os.Stderr, "bench: %2d:%02d %s\n", at/time.Minute, at%time.Minute/time.Second, fmt.Sprintf(format, args...))
+	}
 }
 
 // once runs a command behind a tracer's arguments.
@@ -182,9 +216,10 @@ func (b *bench) once(ctx context.Context, prefix, argv []string, dir string) (sa
 // startup measures a program that does next to nothing: the difference from its native run is what a tracer needs to start,
 // to trace a few dozen calls and to end, so it bounds the time to the first call from above.
 func (b *bench) startup(ctx context.Context, w io.Writer, rounds int, tracers []tracer) error {
-	loads := []workload{{key: "true", name: "`true`", argv: []string{"/bin/true"}, dir: b.dir}}
-	results, err := b.interleave(ctx, rounds, loads, tracers, modes[0])
-	if err != nil {
+	b.progress("start-up, %d rounds", rounds)
+	quiet := bench{dir: b.dir}
+	load := row{workload: &workload{key: "true", name: "`true`", argv: []string{"/bin/true"}, dir: b.dir}, mode: modes[0]}
+	if err := quiet.measure(ctx, []*row{&load}, tracers, rounds, 0); err != nil {
 		return err
 	}
 	versions := map[string]*result{}
@@ -205,7 +240,7 @@ func (b *bench) startup(ctx context.Context, w io.Writer, rounds int, tracers []
 			versions[t.key].samples = append(versions[t.key].samples, s)
 		}
 	}
-	printStartup(w, tracers, results, versions)
+	printStartup(w, tracers, load.results, versions)
 	return nil
 }
 
@@ -217,6 +252,7 @@ func (b *bench) memory(ctx context.Context, w io.Writer, t *tracer, o options) e
 		if events <= 0 {
 			continue
 		}
+		b.progress("memory after %d calls", events)
 		argv := []string{"dd", "if=/dev/zero", "of=/dev/null", "bs=1", fmt.Sprintf("count=%d", events/2), "status=none"}
 		args := slices.Clone(t.args["full"])
 		for i := range args {

@@ -14,23 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// printTable prints medians in milliseconds with their ratio to native, and farcall's ratio to strace.
-func printTable(w io.Writer, loads []workload, tracers []tracer, results map[combination]*result) {
+// printTable prints medians in milliseconds with their ratio to native, farcall's ratio to strace, and of how many rounds.
+func printTable(w io.Writer, rows []*row, tracers []tracer) {
 	fmt.Fprint(w, "| |")
 	for i := range tracers {
 		fmt.Fprintf(w, " %s |", tracers[i].name)
 	}
-	fmt.Fprint(w, " farcall / strace |\n|---|")
-	fmt.Fprintln(w, strings.Repeat("---:|", len(tracers)+1))
-	for i := range loads {
-		load := &loads[i]
-		native, hasNative := results[combination{load.key, "native"}].median()
-		fmt.Fprintf(w, "| %s |", load.name)
+	fmt.Fprint(w, " farcall / strace | rounds |\n|---|")
+	fmt.Fprintln(w, strings.Repeat("---:|", len(tracers)+2))
+	for _, row := range rows {
+		native, hasNative := row.results["native"].median()
+		fmt.Fprintf(w, "| %s |", row.name)
 		for j := range tracers {
-			r := results[combination{load.key, tracers[j].key}]
+			r := row.results[tracers[j].key]
 			m, ok := r.median()
 			switch {
-			case !ok && r != nil:
+			case r == nil:
+				fmt.Fprint(w, " |")
+			case !ok:
 				fmt.Fprintf(w, " %s |", r.failure)
 			case tracers[j].key == "native" || !hasNative:
 				fmt.Fprintf(w, " %s |", ms(m))
@@ -38,22 +39,23 @@ func printTable(w io.Writer, loads []workload, tracers []tracer, results map[com
 				fmt.Fprintf(w, " %s (%.2fx) |", ms(m), ratio(m, native))
 			}
 		}
-		f, okF := results[combination{load.key, "farcall"}].median()
-		s, okS := results[combination{load.key, "strace"}].median()
+		f, okF := row.results["farcall"].median()
+		s, okS := row.results["strace"].median()
 		if okF && okS {
-			fmt.Fprintf(w, " %.2f |\n", ratio(f, s))
+			fmt.Fprintf(w, " %.2f |", ratio(f, s))
 		} else {
-			fmt.Fprintln(w, " |")
+			fmt.Fprint(w, " |")
 		}
+		fmt.Fprintf(w, " %d |\n", row.rounds)
 	}
 }
 
-func printStartup(w io.Writer, tracers []tracer, results map[combination]*result, versions map[string]*result) {
+func printStartup(w io.Writer, tracers []tracer, results map[string]*result, versions map[string]*result) {
 	fmt.Fprint(w, "\n### Start-up\n\n| | `true`, minus native | `-V` |\n|---|---:|---:|\n")
-	native, hasNative := results[combination{"true", "native"}].median()
+	native, hasNative := results["native"].median()
 	for i := range tracers {
 		t := &tracers[i]
-		m, ok := results[combination{"true", t.key}].median()
+		m, ok := results[t.key].median()
 		if t.key == "native" || !ok || !hasNative {
 			continue
 		}
@@ -87,8 +89,8 @@ func printMachine(ctx context.Context, w io.Writer, o options) {
 	if unix.Uname(&name) == nil {
 		release = unix.ByteSliceToString(name.Release[:])
 	}
-	fmt.Fprintf(w, "%s, %d processors, Linux %s, %s; medians of %d rounds, interleaved; times are wall clock, in brackets relative to native.\n",
-		processor(), runtime.NumCPU(), release, runtime.Version(), o.rounds)
+	fmt.Fprintf(w, "%s, %d processors, Linux %s, %s; medians of interleaved rounds; times are wall clock, in brackets relative to native.\n",
+		processor(), runtime.NumCPU(), release, runtime.Version())
 	for _, t := range allTracers(o.farcall) {
 		if t.version == nil {
 			continue

@@ -93,6 +93,7 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newTraceCommand(called, std),
+		newRunCommand(called, std),
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
 		newHeaderCommand(std),

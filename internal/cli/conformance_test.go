@@ -63,12 +63,12 @@ type outcome map[string]string
 func runTracer(t *testing.T, path string, argv []string, pid *int) outcome {
 	t.Helper()
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends what hangs; a loaded machine may take seconds
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = append([]string{"strace"}, argv...)
 	cmd.Dir = dir
-	cmd.WaitDelay = 1 * time.Second
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "FIX_OUTER=1"}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -59,7 +59,7 @@ func interrupted(t *testing.T, path, fixture string, options []string, attach bo
 	}
 	defer stdout.Close()
 	var stderr bytes.Buffer
-	cmd := &exec.Cmd{Path: path, Args: argv, Stdout: w, Stderr: &stderr, WaitDelay: 5 * time.Second,
+	cmd := &exec.Cmd{Path: path, Args: argv, Stdout: w, Stderr: &stderr, WaitDelay: 10 * time.Second,
 		Env: []string{"PATH=" + os.Getenv("PATH")}, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func interrupted(t *testing.T, path, fixture string, options []string, attach bo
 			target = c[0]
 		}
 	}
-	for range 2000 {
+	for range 30_000 {
 		if pausing(target) {
 			break
 		}
@@ -83,7 +83,7 @@ func interrupted(t *testing.T, path, fixture string, options []string, attach bo
 		t.Fatalf("%s: process %d is not waiting", path, target)
 	}
 	_ = cmd.Process.Signal(sig)
-	watchdog := time.AfterFunc(10*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	watchdog := time.AfterFunc(time.Minute, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer watchdog.Stop()
 	_ = cmd.Wait()
 	ws := cmd.ProcessState.Sys().(syscall.WaitStatus)

@@ -117,7 +117,7 @@ func TestJSONKeepsItsSchema(t *testing.T) {
 	for _, program := range []string{"hello", "calls", "dumps", "signals", "segv", "threads", "blocked-exit", "child-killed 9", "exec-thread", "exec-leader",
 		"vfork", "stopped 19", "interrupted", "modes", "paths", "die 15", "$ls -l / | sort; (exit 3); sleep 0"} {
 		row := conformanceRow{program: program}
-		for _, options := range []string{"-f", "-f -v -y -s 4096", "-f -e raw=all -s 0", "-f -b execve",
+		for _, options := range []string{"-f", "-f -v -y -s 4096", "-f -e raw=all -s 0", "-f -b execve", "-f --in main", "-f -kk --stack-trace-frame-limit=4",
 			"-f -e inject=getppid:error=EINTR:delay_exit=1:when=1 -e inject=write:delay_exit=1:when=1"} {
 			row.options = options + " --format=json -o out"
 			var pid int
@@ -142,7 +142,7 @@ func TestJSONKeepsItsSchema(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "injected"} {
+	for _, kind := range []string{"syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "injected", "enter", "return"} {
 		if seen[kind] == 0 {
 			t.Errorf("no event of type %s", kind)
 		}

@@ -28,6 +28,7 @@ func (p *traceParser) warn(text string) { p.warnings = append(p.warnings, text) 
 func (p *traceParser) checkTarget() error {
 	o := p.o
 	switch {
+	case len(o.Command) == 0 && len(o.Attach) == 0 && o.Explain:
 	case len(o.Command) == 0 && len(o.Attach) == 0:
 		return misuse("must have PROG [ARGS] or -p PID")
 	case len(o.Command) == 0 && o.Argv0 != nil:
@@ -135,7 +136,7 @@ func (p *traceParser) checkSummary() error {
 		option string
 	}{
 		{o.InstructionPtr, "-i/--instruction-pointer"},
-		{p.stacks, "-k/--stack-traces"},
+		{o.Stacks != StackOff, "-k/--stack-traces"},
 		{o.SyscallNumber, "-n/--syscall-number"},
 		{o.Relative, "-r/--relative-timestamps"},
 		{o.Timestamps != TimeNone, "-t/--absolute-timestamps"},

@@ -21,8 +21,10 @@ type TraceOptions struct {
 	TraceTarget
 	TraceFilter
 	TraceConditions
+	TraceRules
 	TraceFormat
 	TraceSummary
+	TraceStacks
 
 	// Regions limit the trace to functions (--in and its like).
 	Regions farcall.Regions

@@ -45,7 +45,6 @@ type traceParser struct {
 	sortSet        bool
 	outputSet      bool
 	userSet        bool
-	stacks         bool
 	tips           bool
 	help, version  bool
 
@@ -225,23 +224,9 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		}
 		return badArgument(opt, "1 to 4, or one of "+strings.Join(interruptNames[1:], ", "))
 	},
-	optStackShort: func(p *traceParser, _ parsedOption) error {
-		p.stacks = true
-		return p.unserved("-k/--stack-traces")
-	},
-	optStackLong: func(p *traceParser, opt parsedOption) error {
-		if opt.hasArg && opt.arg != "symbol" && opt.arg != "symbols" && opt.arg != "source" {
-			return badArgument(opt, "one of symbol, source")
-		}
-		p.stacks = true
-		return p.unserved("-k/--stack-traces")
-	},
-	optStackLimit: func(p *traceParser, opt parsedOption) error {
-		if n, ok := parseUint(opt.arg, maxInt); !ok || n == 0 {
-			return badArgument(opt, "a number of frames")
-		}
-		return nil
-	},
+	optStackShort:    (*traceParser).stackShort,
+	optStackLong:     (*traceParser).stackLong,
+	optStackLimit:    (*traceParser).stackLimit,
 	optSyscallNumber: set(func(p *traceParser) *bool { return &p.o.SyscallNumber }),
 	optArgNames:      set(func(p *traceParser) *bool { return &p.o.ArgNames }),
 	optOutput: func(p *traceParser, opt parsedOption) error {
@@ -402,11 +387,16 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 	optHardware:    set(func(p *traceParser) *bool { return &p.o.Regions.Hardware }),
 	optStep:        set(func(p *traceParser) *bool { return &p.o.Regions.Step }),
 	optUntilReturn: (*traceParser).untilReturn,
+	optProfile:     (*traceParser).profile,
 	optMarks:       (*traceParser).marks,
 	optDescribe: func(p *traceParser, opt parsedOption) error {
 		p.o.Describe = opt.arg
 		return nil
 	},
+	optRule:       ruleOption(false),
+	optRules:      ruleOption(true),
+	optDryRun:     set(func(p *traceParser) *bool { return &p.o.DryRun }),
+	optExplain:    set(func(p *traceParser) *bool { return &p.o.Explain }),
 	optWhere:      condition(func(c *TraceConditions) **filter.Expr { return &c.Where }),
 	optCountWhere: condition(func(c *TraceConditions) **filter.Expr { return &c.CountWhere }),
 	optStopWhen:   condition(func(c *TraceConditions) **filter.Expr { return &c.StopWhen }),

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"strings"
 
+	"farcall"
 	"farcall/symbols"
 )
 
@@ -85,4 +88,26 @@ func (p *traceParser) checkRegions() error {
 		}
 	}
 	return nil
+}
+
+// regionError adds to an error about a region that the program is a script, whose symbols are its interpreter's.
+func (r *traceRun) regionError(err error) error {
+	var re *farcall.RegionError
+	if !errors.As(err, &re) || len(r.opts.Command) == 0 {
+		return err
+	}
+	path, perr := findProgram(r.opts.Command[0], os.Getenv("PATH"))
+	if perr != nil {
+		return err
+	}
+	f, perr := os.Open(path)
+	if perr != nil {
+		return err
+	}
+	defer f.Close()
+	var magic [2]byte
+	if _, perr := f.Read(magic[:]); perr != nil || string(magic[:]) != "#!" {
+		return err
+	}
+	return &commandError{text: re.Error(), hint: path + " is a script: its interpreter is the program"}
 }

@@ -12,12 +12,11 @@ import (
 	"strings"
 
 	"farcall"
-	"farcall/action"
 	"farcall/decode"
 	"farcall/filter"
 	"farcall/internal/doctor"
-	"farcall/internal/inject"
 	"farcall/internal/linux"
+	"farcall/rule"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
 
@@ -58,7 +57,9 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+	rules    []*rule.Rule
 	conditions
+	profile *profiling // nil for none
 
 	launchTold bool
 }
@@ -74,17 +75,30 @@ func (r *traceRun) run() (int, error) {
 	if r.conditions, err = newConditions(r.opts, &options); err != nil {
 		return 0, err
 	}
+	if err := r.readRules(&options); err != nil {
+		return 0, err
+	}
+	r.addRules(&options)
+	if r.opts.Explain {
+		if err := r.explain(r.std.Err); err != nil || len(r.opts.Command) == 0 {
+			return 0, err
+		}
+	}
 	r.narrow(&options)
 	r.refuse(&options)
+	r.kernelRules(&options)
 	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
+		return 0, err
+	}
+	if r.profile, err = openProfile(r.opts); err != nil {
 		return 0, err
 	}
 	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
 	r.debug()
 	r.tracer.Observe(r.watch.observe)
-	if len(r.opts.Injections) > 0 {
-		r.tracer.Use(action.Apply(inject.Rules(r.opts.Injections, inject.Trace{Shown: r.watch.shows, Warn: r.out.say})...))
+	if err := r.useRules(); err != nil {
+		return 0, err
 	}
 
 	interrupts := r.catchInterrupts()
@@ -97,7 +111,10 @@ func (r *traceRun) run() (int, error) {
 	if cerr := r.out.close(); cerr != nil && err == nil {
 		err = cerr
 	}
-	return r.status(err, interrupted)
+	if cerr := r.profile.close(); cerr != nil {
+		r.messages.Error(cerr)
+	}
+	return r.status(r.regionError(err), interrupted)
 }
 
 // status turns the end of the trace into farcall's own.
@@ -171,6 +188,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}
+	t.Stacks = r.stackOptions()
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use

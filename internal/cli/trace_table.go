@@ -83,6 +83,10 @@ const (
 	optSeize
 	optCPU
 	optDescribe
+	optRule
+	optRules
+	optDryRun
+	optExplain
 	optWhere
 	optCountWhere
 	optStopWhen
@@ -91,6 +95,7 @@ const (
 	optHardware
 	optStep
 	optUntilReturn
+	optProfile
 	optMarks
 )
 
@@ -182,6 +187,10 @@ var traceOptions = []option{
 	{id: optSeize, long: "seize", arg: requiredArg, later: true},
 	{id: optCPU, long: "cpu", arg: requiredArg, later: true},
 	{id: optDescribe, long: "describe", arg: requiredArg, later: true},
+	{id: optRule, long: "rule", arg: requiredArg, later: true},
+	{id: optRules, long: "rules", arg: requiredArg, later: true},
+	{id: optDryRun, long: "dry-run", later: true},
+	{id: optExplain, long: "explain", later: true},
 	{id: optWhere, long: "where", arg: requiredArg, later: true},
 	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
 	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},
@@ -191,4 +200,5 @@ var traceOptions = []option{
 	{id: optStep, long: "step", later: true},
 	{id: optMarks, long: "marks", arg: optionalArg, later: true},
 	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
+	{id: optProfile, long: "profile", arg: requiredArg, later: true},
 }

@@ -138,7 +138,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 }
 
 func (w *watcher) print(t *farcall.Task, ev *event.Event) {
-	if w.opts.Summary == SummaryOnly {
+	if w.opts.Summary == SummaryOnly || w.opts.Silent {
 		return
 	}
 	if w.stopped && (ev.Kind == event.CallEntry || ev.Kind == event.CallExit) {
@@ -148,6 +148,9 @@ func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 		return // of a thread that is still to be stopped for its detach
 	}
 	w.run.out.dumper.task = t
+	if w.opts.Stacks == StackOff {
+		ev.Stack = nil // it was taken for the profile
+	}
 	w.run.out.encode(ev, w.run.tracer.Tasks())
 }
 
@@ -158,7 +161,7 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if w.opts.SyscallNumber {
 		w.run.out.number(t.TID, ev.Call.Number)
 	}
-	skip := w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil) && !w.wanted(ev)
+	skip := w.paths != nil && !w.paths.match(t, ev.Call) || (w.opts.SyscallNumber || w.opts.StopWhen != nil || len(w.run.rules) > 0) && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}
@@ -206,6 +209,7 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 		w.run.out.drop(t.TID)
 		return
 	}
+	w.run.profile.add(ev)
 	w.print(t, ev)
 	if w.opts.SyscallLimit > 0 && !ev.Lost {
 		if w.shown++; w.shown == w.opts.SyscallLimit {

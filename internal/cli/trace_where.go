@@ -64,22 +64,21 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 		if x.expr == nil {
 			continue
 		}
-		err := x.expr.Refuse(filter.NeedStack, "is not in this version of farcall")
-		if err == nil {
-			*x.into, err = x.expr.Compile(x.table)
-		}
-		if err != nil {
+		if *x.into, err = x.expr.Compile(x.table); err != nil {
 			return c, conditionError(x.option, err)
 		}
 	}
 	seen := o.Calls.Union(unnamedCalls())
+	if o.Silent { // only what is injected is of interest
+		seen = new(filter.CallSet)
+	}
 	c.reach = filter.ReachOf(seen)
 	shown.Calls = seen
 	if o.Where != nil {
 		c.reach = o.Where.Reach(shown)
 	}
 	for _, in := range o.Injections { // done to calls of the trace, whether they are shown or not
-		c.reach = c.reach.Union(filter.ReachOf(in.Calls.Intersect(seen)))
+		c.reach = c.reach.Union(filter.ReachOf(in.Calls.Intersect(o.Calls)))
 	}
 	if o.CountWhere != nil && o.Summary == SummaryOnly {
 		c.reach = c.reach.Intersect(o.CountWhere.Reach(shown))
@@ -110,7 +109,7 @@ func (r *traceRun) narrow(t *farcall.Options) {
 		return
 	}
 	t.Calls = r.reach.Calls
-	if r.where != nil || r.count != nil || r.stop != nil {
+	if r.where != nil || r.count != nil || r.stop != nil || len(r.rules) > 0 {
 		t.When = r.reach.When
 	}
 }

@@ -70,6 +70,8 @@ var Commands = []Command{
 		"create table t(a,b); insert into t values (1,'x'),(2,'y'); select * from t order by b desc;"}},
 	{Name: "curl", Why: "sockets, poll, threads", Args: []string{"curl", "-s", "-o", "page", urlPlaceholder}},
 	{Name: "pthreads", Why: "threads, futex, a fork by a thread", Args: []string{binPlaceholder + "/threads"}},
+	{Name: "scheduling calls", Why: "futex, yields, polls and signals whose number is no chance, beside the programs where it is",
+		Args: []string{binPlaceholder + "/schedcalls"}},
 	{Name: "exec by a thread", Why: "pid change", Args: []string{binPlaceholder + "/execthread"}},
 	{Name: "dd", Why: "offsets, truncation, SIGUSR1 set up", Args: []string{"dd", "if=/dev/zero", "of=out", "bs=4k", "count=20", "seek=2", "conv=fsync"}},
 	{Name: "xargs", Why: "processes side by side", Args: []string{"bash", "-c", "seq 12 | xargs -n 2 -P 3 echo"}},
@@ -86,7 +88,7 @@ func NewEnvironment(dir string) (*Environment, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"threads", "execthread"} {
+	for _, name := range []string{"threads", "execthread", "schedcalls"} {
 		if err := e.source(filepath.Join(dir, "bin"), name+".c"); err != nil {
 			return nil, err
 		}

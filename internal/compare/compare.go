@@ -39,10 +39,12 @@ type Difference struct {
 	LineA, LineB int // in the files, from 1; 0 on the side that has nothing
 	// Fields are the arguments that differ, from 0; ResultField is the result. Only of Changed.
 	Fields []int
-	// Noise is set where another reference run differs from B in the same way.
+	// Noise is set where another reference run shows the difference to be chance.
 	Noise bool
 
 	at place
+	// keyA and keyB are A and B without addresses.
+	keyA, keyB string
 }
 
 // ResultField stands for a call's result in Difference.Fields.
@@ -63,6 +65,9 @@ type Report struct {
 	Differences    []Difference
 	Noise          int // of the differences
 	Broken         []string
+
+	// shapesA and shapesB count the scheduling calls of either side by their shapes.
+	shapesA, shapesB map[string]int
 }
 
 // Total is the number of places compared: pairs, and lines that one side only has.
@@ -98,66 +103,6 @@ func share(part, whole int) float64 {
 	return float64(part) / float64(whole)
 }
 
-// Compare compares trace a with the reference b. Further reference traces of the same command tell which differences are noise.
-func Compare(a, b *Trace, opts Options, more ...*Trace) *Report {
-	r := compare(a, b, opts)
-	for _, other := range more {
-		known := map[place][]*Difference{}
-		varying := map[loop]bool{}
-		noise := compare(other, b, opts)
-		for i := range noise.Differences {
-			d := &noise.Differences[i]
-			known[d.at] = append(known[d.at], d)
-			if d.Change != Changed && scheduling[d.Name] {
-				varying[loop{d.at.thread, d.Name}] = true
-			}
-		}
-		for i := range r.Differences {
-			d := &r.Differences[i]
-			if d.Noise {
-				continue
-			}
-			d.Noise = slices.ContainsFunc(known[d.at], d.sameWay) || d.Change != Changed && varying[loop{d.at.thread, d.Name}]
-			if d.Noise {
-				r.Noise++
-			}
-		}
-	}
-	return r
-}
-
-// scheduling lists what threads do as often as scheduling makes them: waits, wake-ups, retries, and what Go's runtime
-// does to preempt a thread (getpid, tgkill, a handler's return). A thread that makes one of these more or less often in another
-// reference run may do so in A, wherever that is: loops have no fixed place for the additional turn.
-var scheduling = map[string]bool{
-	"futex": true, "nanosleep": true, "clock_nanosleep": true, "sched_yield": true, "epoll_wait": true, "epoll_pwait": true,
-	"restart_syscall": true, "rt_sigreturn": true, "getpid": true, "tgkill": true, "signal": true,
-}
-
-// repeats lists the calls that a thread makes again and again while it waits for others. Of several that are alike and
-// stand together only one is compared: how many they are says how long the wait was.
-var repeats = map[string]bool{"nanosleep": true, "sched_yield": true, "epoll_pwait": true}
-
-// loop is a scheduling call of a thread of B.
-type loop struct {
-	thread *Thread
-	name   string
-}
-
-// sameWay reports whether another difference at the same place excuses d: the same kind of change to the same call and, of
-// a changed call, at most the arguments that differ there.
-func (d *Difference) sameWay(other *Difference) bool {
-	if d.Change != other.Change || d.Name != other.Name {
-		return false
-	}
-	for _, f := range d.Fields {
-		if !slices.Contains(other.Fields, f) {
-			return false
-		}
-	}
-	return true
-}
-
 // event is a line ready to be compared.
 type event struct {
 	line      *Line
@@ -173,7 +118,7 @@ const (
 )
 
 func compare(a, b *Trace, opts Options) *Report {
-	r := &Report{Broken: slices.Concat(a.Broken, b.Broken)}
+	r := &Report{Broken: slices.Concat(a.Broken, b.Broken), shapesA: map[string]int{}, shapesB: map[string]int{}}
 	couples := pairThreads(a, b)
 	na, nb := newNormaliser(opts), newNormaliser(opts)
 	for i, c := range couples {
@@ -197,6 +142,8 @@ func compare(a, b *Trace, opts Options) *Report {
 		for track := range tracks {
 			r.LinesA += len(ea[track])
 			r.LinesB += len(eb[track])
+			addShapes(r.shapesA, ea[track])
+			addShapes(r.shapesB, eb[track])
 			r.compareTrack(ea[track], eb[track], token, place{c.b, track, 0})
 		}
 	}
@@ -332,16 +279,21 @@ func (r *Report) pair(a, b *event, thread string, at place, index int) {
 	r.Differences = append(r.Differences, Difference{
 		Change: Changed, Name: b.name, Thread: thread, A: a.text, B: b.text,
 		LineA: a.line.Number, LineB: b.line.Number, Fields: fields(a.text, b.text), at: at,
+		keyA: a.key, keyB: b.key,
 	})
 }
 
 func (r *Report) oneSided(a, b []event, thread string, at place, index int) {
 	at.index = index
 	for i := range a {
-		r.Differences = append(r.Differences, Difference{Change: Extra, Name: a[i].name, Thread: thread, A: a[i].text, LineA: a[i].line.Number, at: at})
+		r.Differences = append(r.Differences, Difference{
+			Change: Extra, Name: a[i].name, Thread: thread, A: a[i].text, LineA: a[i].line.Number, at: at, keyA: a[i].key,
+		})
 	}
 	for i := range b {
-		r.Differences = append(r.Differences, Difference{Change: Missing, Name: b[i].name, Thread: thread, B: b[i].text, LineB: b[i].line.Number, at: at})
+		r.Differences = append(r.Differences, Difference{
+			Change: Missing, Name: b[i].name, Thread: thread, B: b[i].text, LineB: b[i].line.Number, at: at, keyB: b[i].key,
+		})
 		at.index++
 	}
 }

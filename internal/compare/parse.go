@@ -71,6 +71,7 @@ var (
 
 const (
 	unfinished   = " <unfinished ...>"
+	unseen       = "???"
 	resultColumn = 40
 	maxLine      = 64 << 20
 )
@@ -123,7 +124,8 @@ func (p *parser) line(raw string) {
 	offset := len(raw) - len(text)
 	text = duration.ReplaceAllString(text, "")
 
-	if m := resumed.FindStringSubmatch(text); m != nil {
+	// "???" stands for a call that strace has not seen begin, as its thread was killed at that moment: all the line says is that.
+	if m := resumed.FindStringSubmatch(text); m != nil && (m[1] != unseen || p.pending[pid] != nil) {
 		h := p.pending[pid]
 		if h == nil {
 			p.broken(raw)

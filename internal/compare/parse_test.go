@@ -117,6 +117,16 @@ func TestParseSaysWhatIsBroken(t *testing.T) {
 	}
 }
 
+func TestParseCallThatNobodySawBegin(t *testing.T) {
+	trace := parseText(t, "10 <... ??? resumed>)                = ?\n10 +++ exited with 0 +++\n")
+	if lines := trace.Threads[0].Lines; len(trace.Broken) > 0 || len(lines) != 2 || lines[0].Kind != KindNote {
+		t.Errorf("lines %+v, broken %q", lines, trace.Broken)
+	}
+	if trace := parseText(t, "10 read(3,  <unfinished ...>\n10 <... ??? resumed>) = ?\n"); len(trace.Broken) == 0 {
+		t.Error("nothing broken where another call was begun")
+	}
+}
+
 func TestAlignment(t *testing.T) {
 	tests := []struct {
 		line string
@@ -154,6 +164,7 @@ func TestNormalise(t *testing.T) {
 		{`getrandom("\x01\"", 2, GRND_NONBLOCK) = 2`, "getrandom(<random>, 2, GRND_NONBLOCK) = 2"},
 		{"stat(x, {st_mode=S_IFREG|0644, st_size=5, st_mtime=1767322800 /* 2026-01-02T03:00:00+0000 */}) = 0", "stat(x, {st_mode=S_IFREG|0644, st_size=5, st_mtime=<time>}) = 0"},
 		{"stat(x, {st_mtime=1500000000 /* 2017 */, st_ino=12}) = 0", "stat(x, {st_mtime=1500000000 /* 2017 */, st_ino=<inode>}) = 0"},
+		{"--- SIGCHLD {si_status=0, si_utime=1 /* 0.01 s */, si_stime=0} ---", "--- SIGCHLD {si_status=0, si_utime=<t>, si_stime=<t>} ---"},
 		{"connect(3, {sa_family=AF_INET, sin_port=htons(80)}, 16) = 0", "connect(3, {sa_family=AF_INET, sin_port=htons(80)}, 16) = 0"},
 		{"accept(3, {sa_family=AF_INET, sin_port=htons(41234)}, [16]) = 4", "accept(3, {sa_family=AF_INET, sin_port=htons(<port>)}, [16]) = 4"},
 	}
@@ -161,6 +172,9 @@ func TestNormalise(t *testing.T) {
 		n := newNormaliser(Options{Now: now})
 		n.pids[77] = "<P0>"
 		l := Line{Text: tt.in}
+		if strings.HasPrefix(tt.in, "---") {
+			l.Kind = KindSignal
+		}
 		l.split()
 		if got, _ := n.normalise(&l); got != tt.want {
 			t.Errorf("%s\n got %s\nwant %s", tt.in, got, tt.want)

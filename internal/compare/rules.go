@@ -87,7 +87,7 @@ var Rules = []Rule{
 		Name:    "processor time of a child",
 		Needles: []string{"time="},
 		Reason:  "SIGCHLD and waitid tell what the child used",
-		Pattern: regexp.MustCompile(`\bsi_[us]time=(?P<v>\d+)`),
+		Pattern: regexp.MustCompile(`\bsi_[us]time=(?P<v>\d+(?: /\* [^*]* \*/)?)`),
 		Token:   "<t>",
 	},
 	{

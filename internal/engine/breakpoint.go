@@ -159,7 +159,6 @@ func (t *Thread) reconcile() {
 		}
 	}
 	s.slots.restore(t)
-	s.slots = nil
 }
 
 // spaceOf gives a new thread its process's space: its parent's own, or a copy.
@@ -354,4 +353,30 @@ func (e *Engine) trapPending(t *Thread) bool {
 	}
 	st, err := readStatus(t.TID)
 	return err == nil && ptrace.Sigset(st.pending).Has(unix.SIGTRAP)
+}
+
+// A heldChild is a process whose first stop came before its parent's event.
+type heldChild struct {
+	ws    ptrace.WaitStatus
+	maker int // process
+}
+
+// holdChild keeps a process stopped until its parent's event tells which thread has made it: it has a copy of the breakpoints, and is where
+// that thread is.
+func (e *Engine) holdChild(tid int, ws ptrace.WaitStatus, parent *Thread) bool {
+	if e.opts.Breakpoints == nil || parent == nil {
+		return false
+	}
+	e.held[tid] = heldChild{ws, parent.Proc.PID}
+	return true
+}
+
+// orphaned lets the children go on whose parent's event will not come, as the process was killed.
+func (e *Engine) orphaned(pid int) {
+	for tid, h := range e.held {
+		if h.maker == pid {
+			delete(e.held, tid)
+			e.handle(tid, h.ws)
+		}
+	}
 }

@@ -15,8 +15,9 @@ import (
 // The program must not find out. What a call could reveal or pass on is put right at its entry, before the kernel
 // executes it: the original set of processors is restored before fork, vfork, clone (children inherit it),
 // sched_getaffinity, sched_setaffinity and before /proc/.../status is opened; likewise when the thread is detached,
-// when another thread stops, and when the engine is closed. Only threads of launched programs are restricted:
-// should the tracer be killed, the restriction stays, and a service that was attached to must not suffer that.
+// when another thread stops, and when the engine is closed. So a thread is not restricted while a filter lets calls pass
+// that the engine does not see. Only threads of launched programs are restricted: should the tracer be killed, the
+// restriction stays, and a service that was attached to must not suffer that.
 
 const (
 	pinAfter    = 8                      // stops in a row
@@ -46,7 +47,7 @@ func (p *pinState) changed(e *Engine) {
 
 // count is called for every stop of a call.
 func (p *pinState) count(e *Engine, t *Thread) {
-	if e.opts.Pin != PinAuto || p.hopeless || !t.pinnable {
+	if e.opts.Pin != PinAuto || p.hopeless || !t.pinnable || t.filtered && !t.full {
 		return
 	}
 	p.streak++
@@ -111,20 +112,17 @@ func (p *pinState) release() {
 
 // entry is called at the entry of a call, n being the numbers of its ABI.
 func (p *pinState) entry(t *Thread, n *callNumbers) {
-	if !t.pinnable {
+	if t.e.opts.Pin != PinAuto || !t.pinnable {
 		return
 	}
 	switch t.Call.Number {
 	case n.fork, n.vfork, n.clone, n.clone3, n.schedGetaffinity, n.schedSetaffinity:
-		if p.cur == t {
-			p.release()
-		}
-	case n.open, n.openat, n.openat2: // also before it is restricted: that could happen between the open and the read
-		if t.e.opts.Pin == PinAuto && opensStatus(t, n) {
+		p.restore(t)
+	case n.open, n.openat, n.openat2:
+		// The kernel writes the text when it is read, so the thread must not become restricted after this either.
+		if opensStatus(t, n) {
 			t.pinnable = false
-			if p.cur == t {
-				p.release()
-			}
+			p.restore(t)
 		}
 	}
 }

@@ -18,18 +18,20 @@ func TestPinIsInvisible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, follow := range []bool{true, false} {
+	all, some := Options{Follow: true}, filterOptions(true, unix.SYS_GETPPID)
+	for _, opts := range []Options{all, {}, some} {
+		opts.Pin = PinAuto
 		r := newRecorder()
-		e := start(t, Options{Follow: follow, Pin: PinAuto}, r)
+		e := start(t, opts, r)
 		_, out := begin(t, e, program)
 		if err := e.Run(); err != nil {
 			t.Fatal(err)
 		}
 		if got := out(); got != string(native) {
-			t.Errorf("follow %v: traced\n%s\nnatively\n%s", follow, got, native)
+			t.Errorf("follow %v, filter %v: traced\n%s\nnatively\n%s", opts.Follow, opts.filtering(), got, native)
 		}
 		t.Log("pinned", e.pin.pinned, "times")
-		if e.pin.pinned == 0 && !e.pin.tooSlow {
+		if e.pin.pinned == 0 && !e.pin.tooSlow && !opts.filtering() {
 			t.Error("it was never pinned")
 		}
 		if e.pin.cur != nil {

@@ -34,8 +34,9 @@ type Engine struct {
 	// Of the engine's thread.
 	threads map[int]*Thread
 	procs   map[int]*Process
-	tombs   map[int]int // threads that came and went before their parent's event: tid to the parent's process
-	last    *Thread     // the thread that stopped last
+	tombs   map[int]int       // threads that came and went before their parent's event: tid to the parent's process
+	held    map[int]heldChild // see holdChild
+	last    *Thread           // the thread that stopped last
 	waiters []chan error
 	queue   []event
 	head    int
@@ -58,7 +59,7 @@ func New(opts Options, sink Sink) *Engine {
 	e := &Engine{
 		opts: opts, sink: sink, byRegs: opts.Registers,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		threads: make(map[int]*Thread), procs: make(map[int]*Process), tombs: make(map[int]int),
+		threads: make(map[int]*Thread), procs: make(map[int]*Process), tombs: make(map[int]int), held: make(map[int]heldChild),
 	}
 	ready := make(chan struct{})
 	go e.run(ready)

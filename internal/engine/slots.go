@@ -125,6 +125,9 @@ func (s *slots) reach(in *insn, code []byte, addr uint64) bool {
 
 // take writes the copy for st into a free slot, the nearest where distances count.
 func (s *slots) take(t *Thread, st *step) bool {
+	if s == nil {
+		return false
+	}
 	best, bestDistance := -1, ^uint64(0)
 	for i := range s.all {
 		sl := &s.all[i]

@@ -300,6 +300,9 @@ func (e *Engine) exited(t *Thread, st Status) {
 	if t.visible() {
 		e.sink.Exited(t, st)
 	}
+	if p.threads == 0 {
+		e.orphaned(p.PID)
+	}
 }
 
 // execed handles PTRACE_EVENT_EXEC.
@@ -393,6 +396,10 @@ func (e *Engine) created(t *Thread, ev ptrace.Event) {
 	if !child.hidden {
 		e.sink.Created(t, child, eventHow[ev])
 	}
+	if h, ok := e.held[tid]; ok {
+		delete(e.held, tid)
+		e.enqueue(tid, h.ws)
+	}
 }
 
 func (e *Engine) inherit(t, child *Thread) {
@@ -428,6 +435,7 @@ func (e *Engine) makesThread(t *Thread, tid int) bool {
 // (CLONE_PTRACE, or it was killed); or a child of the engine's thread that is none of its business.
 func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 	if !ws.Stopped() {
+		delete(e.held, tid)
 		return nil
 	}
 	if !e.opts.Follow && !e.opts.filtering() && e.opts.Breakpoints == nil {
@@ -439,6 +447,9 @@ func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 		st = status{tgid: tid}
 	}
 	parent := e.parentOf(tid, &st)
+	if st.tgid == tid && e.holdChild(tid, ws, parent) {
+		return nil
+	}
 	t := e.addThread(tid, st.tgid)
 	if parent != nil {
 		t.early, t.maker = true, parent.Proc.PID

@@ -107,6 +107,30 @@ func ReadImages(pid int) (*Images, error) {
 	return im, nil
 }
 
+// ImagesOf groups mappings of a process that were read already. Auxv and Exe are not filled in.
+func ImagesOf(pid int, maps []symbols.Mapping) *Images {
+	return &Images{PID: pid, Files: symbols.Images(maps), Exe: -1}
+}
+
+// OpenKey opens a loaded file without reading it, and says what a cache is to know it by.
+func (im *Images) OpenKey(i int) (*os.File, symbols.Key, error) {
+	f, st, err := im.open(i)
+	if err != nil {
+		return nil, symbols.Key{}, err
+	}
+	return f, SymbolKey(st), nil
+}
+
+// Read reads the headers of a file that OpenKey opened, and closes it if that fails.
+func (im *Images) Read(i int, f *os.File) (*symbols.File, error) {
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return newSymbols(f, st.Size(), im.Files[i].Path, "/proc/"+strconv.Itoa(im.PID)+"/root")
+}
+
 // sameInode compares with what maps shows. On some file systems (btrfs, overlays) maps has another
 // device than stat, so where the devices differ the inodes alone decide.
 func sameInode(f symbols.Image, st *unix.Stat_t) bool { return st.Ino == f.Inode }

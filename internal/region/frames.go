@@ -187,6 +187,7 @@ func (tr *Tracker) Created(parent, child *engine.Thread) {
 	}
 	if from := tr.spaces[parent.Space()]; from != nil && child.Space() != parent.Space() {
 		s := from.copied()
+		s.pid = child.PID()
 		tr.spaces[child.Space()] = s
 		for ret := range from.returns {
 			if !inFrames(frames, ret) && s.entries[ret] == nil && ret != s.loader && ret != s.start {
@@ -253,8 +254,10 @@ func (tr *Tracker) Exited(t *engine.Thread) { tr.forget(t, Exited) }
 func (tr *Tracker) Detached(t *engine.Thread) { tr.forget(t, Dropped) }
 
 func (tr *Tracker) forget(t *engine.Thread, end End) {
-	if t.TID == t.PID() {
+	s := tr.spaces[t.Space()]
+	if s != nil && t.TID == s.pid { // a leader is the last of its threads
 		tr.endGoroutines(t, t.Space(), end)
+		defer delete(tr.spaces, t.Space())
 	}
 	delete(tr.running, t)
 	th := tr.threads[t]
@@ -268,7 +271,7 @@ func (tr *Tracker) forget(t *engine.Thread, end End) {
 		if !f.silent {
 			tr.to.LeaveRegion(t, &f, end)
 		}
-		if s := tr.spaces[t.Space()]; s != nil && !f.fixed && s.returns[f.ret] > 1 {
+		if s != nil && !f.fixed && s.returns[f.ret] > 1 {
 			s.returns[f.ret]--
 		}
 	}

@@ -23,7 +23,7 @@ func (tr *Tracker) EnterMark(t *engine.Thread, name string, record uint64) bool 
 // LeaveMark ends a region that is marked, and those that were entered after it and are marked too: their ends were jumped over, or
 // they are not nested. Functions stay; whether they are left is seen by the stack.
 func (tr *Tracker) LeaveMark(t *engine.Thread, record uint64, end End) {
-	if tr.leaveMark(t, record, end) {
+	if record == 0 || tr.leaveMark(t, record, end) {
 		return
 	}
 	if h := tr.running[t]; h != nil { // it may have been entered before the goroutine's first function
@@ -38,9 +38,8 @@ func (tr *Tracker) LeaveMark(t *engine.Thread, record uint64, end End) {
 func (tr *Tracker) leaveMark(t *engine.Thread, record uint64, end End) (found bool) {
 	th := tr.thread(t)
 	if i := slices.IndexFunc(th.frames, func(f Frame) bool { return f.mark == record }); i >= 0 {
-		if found = true; end == Returned {
-			tr.unwindMarks(t, i, nil)
-		}
+		found = true
+		tr.unwindMarks(t, i, nil)
 		tr.remove(t, i, end)
 	}
 	if i := slices.Index(th.owed, record); i >= 0 {

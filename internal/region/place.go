@@ -16,6 +16,7 @@ import (
 
 // sites are the places of interest in an address space.
 type sites struct {
+	pid     int // of the process that has the memory for itself; vfork children use it too
 	entries map[uint64]*Region
 	from    map[uint64]key // the object that an entry is in
 	returns map[uint64]int // how many frames return there
@@ -24,6 +25,7 @@ type sites struct {
 	start   uint64         // the program's entry point, while it is awaited
 	known   map[key]bool   // objects that were looked at
 	hooks   *hooks         // of a Go program
+	strict  bool           // what cannot be a region there ends the trace
 	inGo    int            // goroutines that are inside
 	settled map[*spec]bool // found in the program: not looked for in libraries
 }
@@ -37,7 +39,7 @@ type key struct {
 func (tr *Tracker) sites(t *engine.Thread) *sites {
 	s := tr.spaces[t.Space()]
 	if s == nil {
-		s = &sites{entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
+		s = &sites{pid: t.PID(), entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
 		tr.spaces[t.Space()] = s
 	}
 	return s
@@ -95,6 +97,8 @@ func (tr *Tracker) start(t *engine.Thread) {
 		return // it was killed
 	}
 	auxv := symbols.ParseAuxv(im.Auxv, elf.ELFCLASS64, binary.NativeEndian)
+	tr.programs++
+	s.strict = tr.programs == 1 || !tr.opts.Follow
 	s.base, s.start = auxv.Base, auxv.Entry
 	tr.look(t, s, im)
 	if tr.complete(s) || tr.done {
@@ -121,12 +125,15 @@ func (tr *Tracker) Attached(t *engine.Thread) {
 	}
 	t.Space().Hardware = tr.opts.Hardware
 	s := tr.sites(t)
+	if len(s.known) > 0 {
+		return // another of its threads
+	}
 	im, err := linux.ReadImages(t.PID())
 	if err != nil {
 		return
 	}
 	auxv := symbols.ParseAuxv(im.Auxv, elf.ELFCLASS64, binary.NativeEndian)
-	s.base = auxv.Base
+	s.base, s.strict = auxv.Base, true
 	tr.look(t, s, im)
 	tr.missing(t, s, im)
 	if auxv.Base != 0 && !tr.complete(s) && !tr.done {
@@ -153,6 +160,16 @@ func (tr *Tracker) fail(t *engine.Thread, err error) {
 		tr.done = true
 		tr.to.Fail(t, err)
 	}
+}
+
+// refuse is fail for the program that the trace is about. Those that it starts need not have the function at all: then it is said at the
+// end if nobody has it.
+func (tr *Tracker) refuse(t *engine.Thread, s *sites, p *spec, err error) {
+	if s.strict {
+		tr.fail(t, err)
+		return
+	}
+	p.err = err
 }
 
 // loaded handles the arrival at the loader's hook or at the program's entry point.
@@ -293,7 +310,7 @@ func (tr *Tracker) lookAt(t *engine.Thread, s *sites, im *linux.Images, files []
 		s.known[k] = true
 		program := i == im.Exe
 		if err := f.CheckArch(machine); err != nil {
-			if program {
+			if program && s.strict {
 				tr.fail(t, &Error{Pattern: tr.specs[0].Text, Object: image.Path, Err: err, hint: "regions work in programs of the machine's own 64-bit architecture"})
 			}
 			continue
@@ -373,19 +390,19 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 			}
 		}
 		if m.Symbol.Name == "" && !executable(f, m.Addr) {
-			tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + object + "' shows it"})
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + object + "' shows it"})
 			return
 		}
 		inside := m.Symbol.Name != "" && m.Symbol.Addr != m.Addr
 		switch {
 		case indirect && !p.glob():
-			tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: errors.New("it is an indirect function: the loader chooses one of several when it starts"),
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("it is an indirect function: the loader chooses one of several when it starts"),
 				hint: "name the one that is used; 'farcall symbols " + object + "' lists them"})
 			return
 		case indirect:
 			continue
 		case inside:
-			tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
 				hint: "a region is a function: --in '" + m.Symbol.Demangled() + "'"})
 			return
 		}
@@ -400,7 +417,7 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 		return
 	}
 	if len(places) > 1 && !p.glob() {
-		tr.fail(t, &Error{Pattern: p.Text, Object: object, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
+		tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
 		return
 	}
 	p.found = true

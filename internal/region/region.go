@@ -93,13 +93,14 @@ func (s *spec) glob() bool { return strings.ContainsAny(s.Name, "*?[") }
 
 // A Tracker knows which threads are inside. It belongs to the engine's thread.
 type Tracker struct {
-	opts    Options
-	to      Listener
-	specs   []*spec
-	spaces  map[*engine.Space]*sites
-	threads map[*engine.Thread]*thread
-	cache   *symbols.Cache
-	returns int
+	opts     Options
+	to       Listener
+	specs    []*spec
+	spaces   map[*engine.Space]*sites
+	threads  map[*engine.Thread]*thread
+	cache    *symbols.Cache
+	returns  int
+	programs int // that were executed
 
 	goroutines map[goKey]*thread          // those that are inside
 	running    map[*engine.Thread]*thread // the one of them that a thread runs

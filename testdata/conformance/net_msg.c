@@ -4,7 +4,7 @@
 // differs: ... /*: strace shows where a control message that is too short ends the others
 // differs: msg_controllen=10,: strace shows the address of control data that is too short for a header
 // differs: accept(3, NULL, 0x7: strace shows the length by address when it is not used
-// differs: getsockname(12, NULL, 0x7: strace shows the length by address when it is not used
+// differs: getsockname(11, NULL, 0x7: strace shows the length by address when it is not used
 // differs: (left {: the time left differs
 #define _GNU_SOURCE
 #include <sys/socket.h>

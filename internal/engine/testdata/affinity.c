@@ -29,9 +29,11 @@ static void *thread(void *p) {
 	return 0;
 }
 
-static void status(void) {
+static void status(int late) {
 	char line[512];
 	FILE *f = fopen("/proc/self/status", "r");
+	if (late)
+		busy(); /* the kernel writes the text when it is read */
 	while (f && fgets(line, sizeof line, f))
 		if (!strncmp(line, "Cpus", 4))
 			fputs(line, stdout);
@@ -43,7 +45,7 @@ int main(int argc, char **argv) {
 	if (argc > 1) {
 		show("exec");
 		busy();
-		status();
+		status(0);
 		return 0;
 	}
 	int st;
@@ -54,6 +56,11 @@ int main(int argc, char **argv) {
 		show("fork");
 		busy();
 		show("fork");
+		_exit(0);
+	}
+	wait(&st);
+	if (fork() == 0) {
+		status(1);
 		_exit(0);
 	}
 	wait(&st);
@@ -79,7 +86,7 @@ int main(int argc, char **argv) {
 	busy();
 	show("all");
 	busy();
-	status();
+	status(0);
 	busy();
 	execl(argv[0], argv[0], "exec", (char *)0);
 	return 1;
