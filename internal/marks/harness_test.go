@@ -136,7 +136,7 @@ func (tr *tracer) attach() {
 	mem := ptrace.NewMemory(tr.pid)
 	last := 0
 	for tr.set.Wait() == nil {
-		tid, addr, err := tr.set.Caller(StepEnter, last)
+		tid, addr, err := tr.set.Caller(StepEnter, last, mem)
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)
@@ -173,7 +173,7 @@ func (tr *tracer) detach() {
 		if err != nil {
 			return
 		}
-		tid, addr, err := tr.set.Caller(StepLeave, last)
+		tid, addr, err := tr.set.Caller(StepLeave, last, mem)
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)

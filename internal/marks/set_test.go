@@ -13,6 +13,8 @@ import (
 	"time"
 	"unsafe"
 
+	"farcall/internal/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -234,14 +236,14 @@ func TestNobodyWaits(t *testing.T) {
 	if err := s.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if tid, _, err := s.Caller(StepEnter, os.Getpid()); err != ErrNobody {
+	if tid, _, err := s.Caller(StepEnter, os.Getpid(), ptrace.NewMemory(os.Getpid())); err != ErrNobody {
 		t.Errorf("caller is %d, %v", tid, err)
 	}
 	if err := s.Release(); err != unix.EAGAIN {
 		t.Errorf("Release without \"target-exit\": %v", err)
 	}
 	s.Remove()
-	if _, _, err := s.Caller(StepEnter, 0); err != ErrRemoved {
+	if _, _, err := s.Caller(StepEnter, 0, ptrace.NewMemory(os.Getpid())); err != ErrRemoved {
 		t.Errorf("caller of a removed set: %v", err)
 	}
 	if err := s.Wait(); err != ErrRemoved {

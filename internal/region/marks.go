@@ -9,6 +9,7 @@ import (
 
 	"farcall/internal/engine"
 	"farcall/internal/marks"
+	"farcall/internal/ptrace"
 	"farcall/symbols"
 	"farcall/syscalls"
 )
@@ -99,24 +100,42 @@ func (m *Marks) Close() {
 	}
 }
 
-// serve waits for marks until the set is removed.
+// serve answers marks until the set is removed. It has a goroutine of its own, and needs the engine's thread for those that are
+// wanted only: memory can be read from anywhere.
 func (m *Marks) serve(e *engine.Engine, s *served) {
+	mem := ptrace.NewMemory(s.PID)
+	defer mem.Close()
 	for {
 		err := s.Wait()
 		var tid int
 		var record uint64
 		if err == nil {
-			tid, record, err = s.Caller(marks.StepEnter, s.last)
+			tid, record, err = s.Caller(marks.StepEnter, s.last, mem)
 		}
 		if err != nil {
 			_ = e.Do(func() { m.failed(s, err) }) // ErrClosed: nobody is left to be told
 			return
 		}
 		s.last = tid
-		if e.Do(func() { m.enter(s, e.Thread(tid), record) }) != nil {
+		if m.answer(e, s, mem, tid, record) == engine.ErrClosed {
 			return
 		}
 	}
+}
+
+// answer lets a thread go on that has come to a mark. Its error is one of Engine.Do.
+func (m *Marks) answer(e *engine.Engine, s *served, mem *ptrace.Memory, tid int, record uint64) error {
+	r, err := marks.ReadRecord(mem, record)
+	if err == nil && m.wanted(r.Name) {
+		return e.Do(func() { m.enter(s, e.Thread(tid), r) })
+	}
+	if err == nil {
+		_ = marks.WriteReply(mem, record, marks.ReplyUnwanted) // an error means that it was killed
+		_ = s.Grant()
+		return nil
+	}
+	_ = s.Grant()
+	return e.Do(func() { m.complain(s, s.PID, fmt.Errorf("a mark is not seen: %w", err)) })
 }
 
 // failed gives a process up whose set cannot be used any more.
@@ -129,32 +148,21 @@ func (m *Marks) failed(s *served, err error) {
 }
 
 // enter answers t, which waits for it.
-func (m *Marks) enter(s *served, t *engine.Thread, record uint64) {
+func (m *Marks) enter(s *served, t *engine.Thread, r marks.Record) {
 	if m.sets[s.PID] != s {
 		return
 	}
-	if t == nil {
-		_ = s.Grant()
-		return
-	}
-	r, err := marks.ReadRecord(t.Memory(), record)
-	if err != nil {
-		m.complain(s, s.PID, fmt.Errorf("a mark is not seen: %w", err))
-		_ = s.Grant()
-		return
-	}
-	if !m.wanted(r.Name) {
-		_ = marks.WriteReply(t.Memory(), record, marks.ReplyUnwanted)
+	if t == nil { // let go in the meantime
 		_ = s.Grant()
 		return
 	}
 	t.AtStop(func() {
-		if !m.tr.EnterMark(t, r.Name, record) {
+		reply := marks.ReplyTraced
+		if !m.tr.EnterMark(t, r.Name, r.Addr) {
 			m.complain(s, s.PID, fmt.Errorf("mark %s is not seen: the thread is in %d regions already", r.Name, maxMarks))
-			_ = marks.WriteReply(t.Memory(), record, marks.ReplyUnwanted)
-		} else {
-			_ = marks.WriteReply(t.Memory(), record, marks.ReplyTraced) // an error means that it was killed
+			reply = marks.ReplyUnwanted
 		}
+		_ = marks.WriteReply(t.Memory(), r.Addr, reply) // an error means that it was killed
 		_ = s.Grant()
 	})
 }
