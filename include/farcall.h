@@ -17,6 +17,11 @@
 #ifndef FARCALL_H
 #define FARCALL_H
 
+/* The program's own choice of warnings is not for this file. */
+#if defined(__GNUC__) && !defined(FARCALL_WARNINGS)
+#pragma GCC system_header
+#endif
+
 #if !defined(FARCALL_OFF) && defined(__linux__) && defined(__GNUC__) && defined(__LP64__) && \
 	(defined(__x86_64__) || defined(__aarch64__))
 #define FARCALL_MARKS 1

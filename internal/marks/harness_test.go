@@ -57,7 +57,7 @@ func fixture(t testing.TB, name, compiler string, flags ...string) string {
 	}
 	built.n++
 	out := filepath.Join(built.dir, fmt.Sprint(built.n))
-	args := append([]string{"-O1", "-Wall", "-Wextra", "-Wno-unused-result", "-Werror", "-pthread", "-I../../include", "-o", out}, flags...)
+	args := append([]string{"-O1", "-Wall", "-Wextra", "-Wno-unused-result", "-Werror", "-DFARCALL_WARNINGS", "-pthread", "-I../../include", "-o", out}, flags...)
 	if msg, err := exec.Command(compiler, append(args, filepath.Join("testdata", name))...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v\n%s", compiler, name, err, msg)
 	}
