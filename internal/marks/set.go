@@ -54,7 +54,7 @@ func Create(pid int) (*Set, error) {
 	}
 	s := &Set{ID: id, PID: pid, Key: key}
 	if err := give(id, p.uid, p.gid); err != nil {
-		s.Remove()
+		_ = s.Remove()
 		return nil, fmt.Errorf("semctl: %w", err)
 	}
 	// All at once: with the guard free the set can be used.
@@ -63,7 +63,7 @@ func Create(pid int) (*Set, error) {
 		operation{semDetach, deathPost, 0}, operation{semDetach, -deathPost, semUndo},
 		operation{semGuard, 1, 0})
 	if err != nil {
-		s.Remove()
+		_ = s.Remove()
 		return nil, fmt.Errorf("semop: %w", err)
 	}
 	return s, nil
@@ -167,7 +167,14 @@ func (s *Set) Release() error {
 }
 
 // Remove removes the set. Whoever waits goes on.
-func (s *Set) Remove() { _ = remove(s.ID) }
+//
+// Error: ErrRemoved if somebody else has done so.
+func (s *Set) Remove() error {
+	if remove(s.ID) != nil {
+		return ErrRemoved
+	}
+	return nil
+}
 
 func remove(id int) error {
 	_, err := semctl(id, 0, unix.IPC_RMID, nil)

@@ -87,8 +87,11 @@ func (m *Marks) Gone(t *engine.Thread, detached bool) {
 func (m *Marks) end(pid int) {
 	if s := m.sets[pid]; s != nil {
 		delete(m.sets, pid)
-		if s.Set != nil {
-			s.Remove()
+		if s.Set == nil {
+			return
+		}
+		if err := s.Remove(); err != nil { // the process was faster than serve
+			m.lost(s, err)
 		}
 	}
 }
@@ -143,7 +146,11 @@ func (m *Marks) failed(s *served, err error) {
 	if m.sets[s.PID] != s {
 		return // removed by us
 	}
-	s.Remove()
+	_ = s.Remove()
+	m.lost(s, err)
+}
+
+func (m *Marks) lost(s *served, err error) {
 	m.complain(s, s.PID, fmt.Errorf("marks are not seen any more: %w", err))
 }
 
