@@ -150,6 +150,7 @@ func (u *Unwinder) leaveSystemStack(m *Machine, t *Table, g goRow, bias uint64, 
 	}
 	from := fp - min(fp, maxGoroutineFrame)
 	b := u.bytes(from, int(fp-from))
+	u.work -= len(b) / 8
 	for i := len(b)&^7 - 8; i >= 0; i -= 8 {
 		pc := m.order.Uint64(b[i:])
 		if !calls(pc) {
