@@ -352,7 +352,8 @@ func (u *Unwinder) signalFrame(m *Machine, f *Frame, regs *Regs) (Regs, bool) {
 const maxFramePointerStep = 1 << 20
 
 // framePointer follows the chain of frame pointers if it makes sense: a place above the stack
-// pointer, aligned, whose return address is in code, right behind a call where that can be seen.
+// pointer, aligned, whose return address is in code. That code need not have a call before it: Java's interpreter pushes the
+// addresses that it returns to.
 func (u *Unwinder) framePointer(m *Machine, s Space, regs *Regs) (Regs, bool) {
 	fp, ok := regs.Get(m.FP)
 	sp, _ := regs.Get(m.SP)
