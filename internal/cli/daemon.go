@@ -66,6 +66,10 @@ func (r *traceRun) becomeProgram() error {
 	if err != nil {
 		return err
 	}
+	options, err := r.prepare()
+	if err != nil {
+		return err
+	}
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return fmt.Errorf("start the tracer: %w", err)
@@ -84,7 +88,7 @@ func (r *traceRun) becomeProgram() error {
 	if err != nil || status.ExitStatus() != 0 {
 		return fail("the tracer did not start")
 	}
-	return farcall.New(r.traceOptions()).Become(p)
+	return farcall.New(options).Become(p)
 }
 
 // adopt is the tracer: it waits until the process is ready, and takes hold of it.

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"farcall/event"
@@ -31,11 +34,20 @@ func openProfile(o *TraceOptions) (*profiling, error) {
 	if err != nil {
 		return nil, fail("--profile: cannot write '%s': %s", o.Profile, reason(err))
 	}
-	program := ""
-	if len(o.Command) > 0 {
-		program = o.Command[0]
+	return &profiling{profile.New(profiled(o), strings.Join(o.Command, " ")), f}, nil
+}
+
+// profiled is the file that the profile is about: that of the program, or of the first process that is attached to; "" if it is not known.
+func profiled(o *TraceOptions) string {
+	file := ""
+	switch {
+	case len(o.Command) > 0:
+		file, _ = exec.LookPath(o.Command[0])
+	case len(o.Attach) > 0:
+		file = "/proc/" + strconv.Itoa(o.Attach[0]) + "/exe"
 	}
-	return &profiling{profile.New(program, strings.Join(o.Command, " ")), f}, nil
+	file, _ = filepath.EvalSymlinks(file)
+	return file
 }
 
 // add counts a call that is shown.

@@ -64,29 +64,38 @@ type traceRun struct {
 	launchTold bool
 }
 
-func (r *traceRun) run() (int, error) {
-	options := r.traceOptions()
-	var err error
+// prepare reads conditions and rules, and makes the options of the tracer. With -D tracer and program are different processes, and both have
+// to come to the same.
+func (r *traceRun) prepare() (options farcall.Options, err error) {
+	options = r.traceOptions()
 	if r.opts.Describe != "" {
 		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
-			return 0, err
+			return options, err
 		}
 	}
 	if r.conditions, err = newConditions(r.opts, &options); err != nil {
-		return 0, err
+		return options, err
 	}
 	if err := r.readRules(&options); err != nil {
-		return 0, err
+		return options, err
 	}
 	r.addRules(&options)
+	r.narrow(&options)
+	r.refuse(&options)
+	r.kernelRules(&options)
+	return options, nil
+}
+
+func (r *traceRun) run() (int, error) {
+	options, err := r.prepare()
+	if err != nil {
+		return 0, err
+	}
 	if r.opts.Explain {
 		if err := r.explain(r.std.Err); err != nil || len(r.opts.Command) == 0 {
 			return 0, err
 		}
 	}
-	r.narrow(&options)
-	r.refuse(&options)
-	r.kernelRules(&options)
 	if r.out, err = openTraceOutput(r.opts, r.std, r.messages, r.late()); err != nil {
 		return 0, err
 	}
