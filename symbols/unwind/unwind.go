@@ -237,6 +237,11 @@ func (u *Unwinder) goStep(m *Machine, t *Table, g goRow, f *Frame, regs *Regs, l
 			return next, ByGo, endNone
 		}
 		return Regs{}, 0, EndSwitch
+	case goThread:
+		if next, ok := u.leaveClone(m, t, g, f.Area.Bias, regs); ok && leaf {
+			return next, ByGo, endNone
+		}
+		return Regs{}, 0, EndBottom
 	}
 	next, end := u.stepGo(m, g, regs, leaf)
 	return next, ByGo, end

@@ -384,3 +384,25 @@ func record(at, id uint32, body []byte) []byte {
 	out = binary.LittleEndian.AppendUint32(out, id)
 	return append(out, body...)
 }
+
+// TestCalls recognises direct calls of each machine, as its assembler writes them.
+func TestCalls(t *testing.T) {
+	for _, tt := range []struct {
+		machine elf.Machine
+		code    []byte
+		next    uint64
+		want    uint64
+	}{
+		{elf.EM_X86_64, []byte{0xe8, 0xfb, 0xff, 0xff, 0xff}, 0x1005, 0x1000}, // call itself
+		{elf.EM_X86_64, []byte{0xe8, 0x10, 0, 0, 0}, 0x1005, 0x1015},
+		{elf.EM_X86_64, []byte{0xe9, 0x10, 0, 0, 0}, 0x1005, 0}, // jmp
+		{elf.EM_AARCH64, []byte{0, 0, 0, 0x94}, 0x1004, 0x1000}, // bl itself
+		{elf.EM_AARCH64, []byte{0xff, 0xff, 0xff, 0x97}, 0x1004, 0xffc},
+		{elf.EM_AARCH64, []byte{0, 0, 0, 0x14}, 0x1004, 0}, // b
+	} {
+		m := machine(t, tt.machine)
+		if got := m.call(tt.code, tt.next); got != tt.want || uint64(len(tt.code)) != m.callSize {
+			t.Errorf("%s: % x at 0x%x: 0x%x, want 0x%x", m.Name, tt.code, tt.next, got, tt.want)
+		}
+	}
+}
