@@ -23,7 +23,8 @@ type Space struct {
 
 	files  *Files
 	areas  []*area
-	statm  int // descriptor of /proc/PID/statm plus 1
+	statm  int       // descriptor of /proc/PID/statm plus 1
+	buf    [128]byte // its text; a variable is allocated each time under the race detector
 	size   sizes
 	missed map[uint64]bool // pages that were in no mapping, since the last reading
 	known  map[fileID]*module
@@ -83,14 +84,13 @@ func (s *Space) current() (z sizes, ok bool) {
 		}
 		s.statm = fd + 1
 	}
-	var buf [128]byte
-	n, err := unix.Pread(s.statm-1, buf[:], 0)
+	n, err := unix.Pread(s.statm-1, s.buf[:], 0)
 	if err != nil || n <= 0 {
 		return z, false
 	}
 	// size resident shared text lib data dirty
 	field, v := 0, uint64(0)
-	for _, c := range buf[:n] {
+	for _, c := range s.buf[:n] {
 		switch {
 		case c >= '0' && c <= '9':
 			v = v*10 + uint64(c-'0')
