@@ -55,7 +55,7 @@ func TestMarksKill(t *testing.T) {
 	}
 }
 
-// childOf is the only child of a process.
+// onlyChild is the only child of a process.
 func onlyChild(t *testing.T, pid int) int {
 	t.Helper()
 	dir := "/proc/" + strconv.Itoa(pid) + "/task"

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -413,13 +414,26 @@ func TestRegionDetachBusy(t *testing.T) {
 		tr.Observe(l.observe)
 		reached := make(chan bool)
 		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
-			if ev.Kind == event.RegionEntry && l.enters == 100+50*i {
+			switch {
+			case ev.Kind == event.RegionEntry && l.enters == 100+50*i:
 				close(reached)
+			case ev.Kind == event.Killed:
+				t.Errorf("it was killed by signal %d", ev.Signo)
 			}
 		})
 		cmd := exec.Command(threads, "8", "1000", "4")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
+		}
+		// A thread that is born while the others are being taken hold of can run into a breakpoint before it is traced itself.
+		for {
+			tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+			if err != nil || len(tasks) == 9 || len(tasks) == 0 {
+				break
+			}
+			if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid)); err != nil || bytes.Contains(state, []byte(") Z ")) {
+				break
+			}
 		}
 		if err := tr.Attach(cmd.Process.Pid); err != nil {
 			_ = cmd.Wait()
@@ -435,7 +449,8 @@ func TestRegionDetachBusy(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
-			if err := cmd.Wait(); err != nil {
+			// A program that ends while it is being let go is reaped by the tracer, which is its parent.
+			if err := cmd.Wait(); err != nil && !errors.Is(err, unix.ECHILD) {
 				t.Errorf("after the detach the program ended with %v", err)
 			}
 		case err := <-done:

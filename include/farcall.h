@@ -17,6 +17,11 @@
 #ifndef FARCALL_H
 #define FARCALL_H
 
+/* The program's own choice of warnings is not for this file. */
+#if defined(__GNUC__) && !defined(FARCALL_WARNINGS)
+#pragma GCC system_header
+#endif
+
 #if !defined(FARCALL_OFF) && defined(__linux__) && defined(__GNUC__) && defined(__LP64__) && \
 	(defined(__x86_64__) || defined(__aarch64__))
 #define FARCALL_MARKS 1
@@ -62,7 +67,8 @@ enum {
 	FARCALL_ATTACH_ = 1,
 	FARCALL_TARGET_ = 2,
 	FARCALL_TARGET_EXIT_ = 3,
-	FARCALL_DETACH_ = 4
+	FARCALL_DETACH_ = 4,
+	FARCALL_SEMAPHORES_ = 5
 };
 
 #define FARCALL_KEY_ 0x7f000000L               /* plus the process id: a set's key */
@@ -72,7 +78,7 @@ enum {
 
 #ifdef __x86_64__
 enum { FARCALL_SEMGET_ = 64, FARCALL_SEMCTL_ = 66, FARCALL_SEMTIMEDOP_ = 220, FARCALL_GETPID_ = 39, FARCALL_GETTID_ = 186,
-	FARCALL_CLOCK_GETTIME_ = 228 };
+	FARCALL_CLOCK_GETTIME_ = 228, FARCALL_GETEUID_ = 107 };
 
 FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
@@ -88,7 +94,7 @@ FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, 
 }
 #else
 enum { FARCALL_SEMGET_ = 190, FARCALL_SEMCTL_ = 191, FARCALL_SEMTIMEDOP_ = 192, FARCALL_GETPID_ = 172, FARCALL_GETTID_ = 178,
-	FARCALL_CLOCK_GETTIME_ = 113 };
+	FARCALL_CLOCK_GETTIME_ = 113, FARCALL_GETEUID_ = 175 };
 
 FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
@@ -149,12 +155,27 @@ FARCALL_INLINE_ long farcall_both_(farcall_region *r, int step, int set, int sem
 	return result;
 }
 
+/* Tells whether a set was created by root or by the program's own user. Others could keep the program waiting. */
+FARCALL_INLINE_ int farcall_trusted_(farcall_region *r, int set)
+{
+	enum { IPC_STAT_ = 2, SIZE_ = 64, CREATOR_ = 3 };
+	unsigned status[SIZE_]; /* struct semid64_ds begins with key, uid, gid, cuid */
+
+	if (farcall_call_(FARCALL_SEMCTL_, set, 0, IPC_STAT_, (long)status, r, 0) < 0)
+		return 0;
+	return status[CREATOR_] == 0 || status[CREATOR_] == (unsigned)farcall_call_(FARCALL_GETEUID_, 0, 0, 0, 0, r, 0);
+}
+
 static __attribute__((noinline, unused)) void farcall_enter_(farcall_region *r, const char *name, int set, int process)
 {
 	enum { IPC_RMID_ = 0, GETVAL_ = 12 };
 
 	if (farcall_busy_ || farcall_gave_up_ == set + 1)
 		return;
+	if (!farcall_trusted_(r, set)) {
+		farcall_gave_up_ = set + 1;
+		return;
+	}
 	farcall_busy_ = 1;
 	r->magic = FARCALL_RECORD_;
 	r->name = name;
@@ -183,7 +204,7 @@ FARCALL_INLINE_ int farcall_begin(farcall_region *r, const char *name)
 
 	r->reply = FARCALL_REPLY_NONE_;
 	process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
-	set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r, 0);
+	set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, FARCALL_SEMAPHORES_, 0, 0, r, 0);
 	if (set >= 0)
 		farcall_enter_(r, name, (int)set, (int)process);
 	return 0;
@@ -200,7 +221,7 @@ static __attribute__((noinline, unused)) void farcall_leave_(farcall_region *r)
 		process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
 		if (process == r->process)
 			return;
-		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, 0, 0, 0, r, 0);
+		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, FARCALL_SEMAPHORES_, 0, 0, r, 0);
 	}
 	if (set < 0 || farcall_gave_up_ == set + 1)
 		return;

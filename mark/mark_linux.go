@@ -18,11 +18,12 @@ const (
 	dead       = 8192               // "target" is above it once the tracer has died
 	timeout    = 10                 // seconds that an answer is waited for
 
-	semGuard, semAttach, semTarget, semTargetExit, semDetach = 0, 1, 2, 3, 4
-	stepOther, stepEnter, stepLeave                          = 0, 1, 2
-	replyNone, replyTraced                                   = 0, 1
+	semGuard, semAttach, semTarget, semTargetExit, semDetach, semaphores = 0, 1, 2, 3, 4, 5
+	stepOther, stepEnter, stepLeave                                      = 0, 1, 2
+	replyNone, replyTraced                                               = 0, 1
 
 	ipcRmid = 0  // include/uapi/linux/ipc.h
+	ipcStat = 2  // the same
 	getVal  = 12 // include/uapi/linux/sem.h
 )
 
@@ -53,7 +54,7 @@ func nothing() {}
 
 // Region begins a region and returns what ends it, which the same goroutine has to call.
 func Region(name string) (end func()) {
-	set, _, errno := syscall.RawSyscall6(syscall.SYS_SEMGET, uintptr(keyBase+pid), 0, 0, 0, 0, markedCall)
+	set, _, errno := syscall.RawSyscall6(syscall.SYS_SEMGET, uintptr(keyBase+pid), semaphores, 0, 0, 0, markedCall)
 	if errno != 0 || gaveUp.Load() == int64(set)+1 {
 		return nothing
 	}
@@ -65,7 +66,9 @@ func enter(name string, set int32) func() {
 	text := append(make([]byte, 0, len(name)+1), name...) // where it stays, which a stack does not
 	r := &record{magic: magic, name: unsafe.Pointer(unsafe.SliceData(text)), length: uint64(len(text)),
 		set: set, process: int32(pid), thread: gettid()}
-	if r.both(stepOther, operation{semGuard, -1, 0}, operation{semAttach, 1, 0}) &&
+	if !r.trusted() {
+		gaveUp.Store(int64(set) + 1)
+	} else if r.both(stepOther, operation{semGuard, -1, 0}, operation{semAttach, 1, 0}) &&
 		r.both(stepEnter, operation{semTarget, -1, 0}, operation{semGuard, 1, 0}) &&
 		atomic.LoadInt32(&r.reply) == replyNone {
 		r.abandon()
@@ -75,6 +78,18 @@ func enter(name string, set int32) func() {
 		return nothing
 	}
 	return r.leave
+}
+
+// trusted tells whether a set was created by root or by the program's own user. Others could keep the program waiting.
+func (r *record) trusted() bool {
+	const creator = 3
+	var status [64]uint32 // struct semid64_ds begins with key, uid, gid, cuid
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_SEMCTL, uintptr(r.set), 0, ipcStat, uintptr(unsafe.Pointer(&status)), 0, markedCall)
+	if errno != 0 {
+		return false
+	}
+	euid, _, _ := syscall.RawSyscall6(syscall.SYS_GETEUID, 0, 0, 0, 0, 0, markedCall)
+	return status[creator] == 0 || status[creator] == uint32(euid)
 }
 
 // abandon gives up a set whose tracer has died, or that is not a tracer's.

@@ -101,7 +101,7 @@ func runServe(std Streams, o serveOptions) error {
 	unix.Umask(0) // clients apply that of the program
 	srv := server.New(opts)
 	if o.stdio {
-		if err := changeRoot(o.root); err != nil {
+		if err := confine(o.root, opts.Write, messages); err != nil {
 			return err
 		}
 		return srv.Serve(ctx, stdio{std.In, std.Out}, "stdio")
@@ -126,7 +126,7 @@ func runServe(std Streams, o serveOptions) error {
 	case errors.Is(err, server.ErrUnauthenticated):
 		return &commandError{text: err.Error(), hint: "over a network, use --tls, or run 'farcall serve --stdio' through ssh"}
 	case errors.Is(err, unix.EADDRINUSE) && a.Network == "unix":
-		return &commandError{text: err.Error(), hint: "if no server is running, remove the socket: " + a.Addr}
+		return &commandError{text: err.Error(), hint: "another server is running there, or it is no socket"}
 	case err != nil:
 		return fail("%v", err)
 	}
@@ -135,17 +135,31 @@ func runServe(std Streams, o serveOptions) error {
 			return fail("%v", err)
 		}
 	}
-	if err := changeRoot(o.root); err != nil {
+	if err := confine(o.root, opts.Write, messages); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "farcall: serving on %v\n", a)
 	return srv.ServeListener(ctx, l, nil, func(peer string, err error) { messages.Warn(peer + ": " + err.Error()) })
 }
 
-func changeRoot(dir string) error {
-	if dir == "" {
+// confine takes from the process what it will not need.
+func confine(root string, writes bool, messages *Messages) error {
+	if root != "" {
+		if err := changeRoot(root); err != nil {
+			return err
+		}
+	}
+	if writes {
 		return nil
 	}
+	// Without Landlock there is one lock less, as documented.
+	if err := server.GiveUpWriting(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		messages.Warn("warning: " + err.Error())
+	}
+	return nil
+}
+
+func changeRoot(dir string) error {
 	err := server.ChangeRoot(dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -121,7 +121,7 @@ func (t *Thread) RemoveBreakpoint(addr uint64) {
 	}
 	s.former[addr] = original
 	// An error means that the memory is gone, and with it the breakpoint.
-	_, _ = t.Memory().WriteForced(addr, original)
+	_, _ = t.writeShared(addr, original)
 }
 
 // clear takes all breakpoints, and copies of instructions, out of t's address space.
@@ -137,6 +137,22 @@ func (t *Thread) clear() {
 		t.RemoveBreakpoint(addr)
 	}
 	s.slots.restore(t)
+}
+
+// writeShared writes to the memory of t's space: through another of its threads where t has ended, and has no memory any more.
+func (t *Thread) writeShared(addr uint64, b []byte) (int, error) {
+	n, err := t.Memory().WriteForced(addr, b)
+	if err == nil {
+		return n, nil
+	}
+	for _, o := range t.e.threads {
+		if o != t && o.Proc.space == t.Proc.space {
+			if n, err = o.Memory().WriteForced(addr, b); err == nil {
+				return n, nil
+			}
+		}
+	}
+	return n, err
 }
 
 // reconcile makes the memory of a forked child, which is stopped for the first time, agree with its own space: other threads of the parent
@@ -342,14 +358,15 @@ func (e *Engine) clearAll() {
 	}
 }
 
-// trapPending tells whether t, stopped for something else, has run into a breakpoint before: the signal has to be awaited.
+// trapPending tells whether t, stopped for something else, has run into a breakpoint before, or ended a single step: the signal has to be
+// awaited, as it would kill the program once the tracer is gone.
 func (e *Engine) trapPending(t *Thread) bool {
 	if e.opts.Breakpoints == nil || t.Proc.space == nil || ptrace.GetRegs(t.TID, &e.regs) != nil {
 		return false
 	}
 	s, at := t.Proc.space, e.regs.PC()-breakpointAdvance
-	if s.points[at] == nil && s.former[at] == nil {
-		return false
+	if t.step == nil && !t.singling && s.points[at] == nil && s.former[at] == nil {
+		return false // nor has it made a single step
 	}
 	st, err := readStatus(t.TID)
 	return err == nil && ptrace.Sigset(st.pending).Has(unix.SIGTRAP)

@@ -57,7 +57,7 @@ func fixture(t testing.TB, name, compiler string, flags ...string) string {
 	}
 	built.n++
 	out := filepath.Join(built.dir, fmt.Sprint(built.n))
-	args := append([]string{"-O1", "-Wall", "-Wextra", "-Wno-unused-result", "-Werror", "-pthread", "-I../../include", "-o", out}, flags...)
+	args := append([]string{"-O1", "-Wall", "-Wextra", "-Wno-unused-result", "-Werror", "-DFARCALL_WARNINGS", "-pthread", "-I../../include", "-o", out}, flags...)
 	if msg, err := exec.Command(compiler, append(args, filepath.Join("testdata", name))...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v\n%s", compiler, name, err, msg)
 	}
@@ -136,7 +136,7 @@ func (tr *tracer) attach() {
 	mem := ptrace.NewMemory(tr.pid)
 	last := 0
 	for tr.set.Wait() == nil {
-		tid, addr, err := tr.set.Caller(StepEnter, last, func(_ int, addr uint64) bool { return Unanswered(mem, addr) })
+		tid, addr, err := tr.set.Caller(StepEnter, last, mem)
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)
@@ -173,7 +173,7 @@ func (tr *tracer) detach() {
 		if err != nil {
 			return
 		}
-		tid, addr, err := tr.set.Caller(StepLeave, last, func(_ int, addr uint64) bool { return Unanswered(mem, addr) })
+		tid, addr, err := tr.set.Caller(StepLeave, last, mem)
 		if err != nil {
 			if err != ErrRemoved {
 				tr.fail(err)
@@ -191,17 +191,20 @@ func (tr *tracer) detach() {
 			tr.open[tid] = open[:len(open)-1]
 		}
 		tr.mu.Unlock()
-		_ = WriteReply(mem, addr, ReplyUnwanted) // for Caller only: the program does not look at it any more
+		_ = WriteReply(mem, addr, ended)
 		if semop(tr.set.ID, operation{semDetach, 1, 0}) != nil {
 			return
 		}
 	}
 }
 
+// ended is written at the end of a region, so that Caller does not take the thread for another that ends one.
+const ended Reply = 3
+
 // finish removes the set and checks.
 func (tr *tracer) finish(t testing.TB) {
 	t.Helper()
-	tr.set.Remove()
+	_ = tr.set.Remove()
 	tr.wait()
 	for _, err := range tr.errs {
 		t.Error(err)

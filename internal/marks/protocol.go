@@ -110,8 +110,8 @@ func ReadRecord(m Memory, addr uint64) (Record, error) {
 	return Record{Addr: addr, Name: escape(name)}, nil
 }
 
-// Unanswered tells whether a record has no reply yet. It is true of what is no record.
-func Unanswered(m Memory, addr uint64) bool {
+// unanswered tells whether a record has no reply yet. It is true of what is no record.
+func unanswered(m Memory, addr uint64) bool {
 	var b [4]byte
 	_, _ = m.Read(addr+replyAt, b[:])
 	return binary.NativeEndian.Uint32(b[:]) == 0

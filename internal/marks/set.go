@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"farcall/internal/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -52,7 +54,7 @@ func Create(pid int) (*Set, error) {
 	}
 	s := &Set{ID: id, PID: pid, Key: key}
 	if err := give(id, p.uid, p.gid); err != nil {
-		s.Remove()
+		_ = s.Remove()
 		return nil, fmt.Errorf("semctl: %w", err)
 	}
 	// All at once: with the guard free the set can be used.
@@ -61,7 +63,7 @@ func Create(pid int) (*Set, error) {
 		operation{semDetach, deathPost, 0}, operation{semDetach, -deathPost, semUndo},
 		operation{semGuard, 1, 0})
 	if err != nil {
-		s.Remove()
+		_ = s.Remove()
 		return nil, fmt.Errorf("semop: %w", err)
 	}
 	return s, nil
@@ -86,13 +88,13 @@ func (s *Set) Wait() error {
 var patience = 5 * time.Second
 
 // Caller finds the thread that waits at a step, and the address of its record. hint is a thread to look at first, 0 for none.
-// fresh tells whether a record has not been answered yet.
+// mem is that thread's memory then.
 //
 // Errors: ErrNobody, ErrRemoved.
-func (s *Set) Caller(step Step, hint int, fresh func(tid int, record uint64) bool) (tid int, record uint64, err error) {
+func (s *Set) Caller(step Step, hint int, mem *ptrace.Memory) (tid int, record uint64, err error) {
 	deadline := time.Now().Add(patience)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		if record, ok := s.calls(step, hint, fresh); ok {
+		if record, ok := s.calls(step, hint, mem); ok {
 			return hint, record, nil
 		}
 		tasks, err := os.ReadDir(taskDir(s.PID))
@@ -101,7 +103,7 @@ func (s *Set) Caller(step Step, hint int, fresh func(tid int, record uint64) boo
 		}
 		for _, t := range tasks {
 			tid, _ := strconv.Atoi(t.Name())
-			if record, ok := s.calls(step, tid, fresh); ok {
+			if record, ok := s.calls(step, tid, mem); ok {
 				return tid, record, nil
 			}
 		}
@@ -115,16 +117,20 @@ func (s *Set) Caller(step Step, hint int, fresh func(tid int, record uint64) boo
 	}
 }
 
-// calls tells whether a thread waits at a step for an answer. One that was answered, and that the kernel is about to wake, looks as if it
-// waited; its record has a reply. Until the record has been looked at, it may have gone on, and begun another region with it. But
-// then it does not come to the step again: the guard is with whoever has posted "attach" until that one is answered.
-func (s *Set) calls(step Step, tid int, fresh func(tid int, record uint64) bool) (record uint64, ok bool) {
+// calls tells whether a thread waits at a step for an answer. One that was answered, and that the kernel is about to wake, looks as
+// if it waited still; its record tells. It clears the reply once it goes on, and so has to be seen waiting afterwards as
+// well: it cannot have come back to this step, as another holds the guard.
+func (s *Set) calls(step Step, tid int, mem *ptrace.Memory) (record uint64, ok bool) {
 	record, ok = s.waits(step, tid)
-	if !ok || !fresh(tid, record) {
+	if !ok {
 		return 0, false
 	}
+	if mem.PID() != tid { // the thread that it was of may have ended
+		mem.Reset(tid)
+	}
+	fresh := unanswered(mem, record)
 	again, ok := s.waits(step, tid)
-	return record, ok && again == record
+	return record, ok && fresh && again == record
 }
 
 func taskDir(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/task" }
@@ -161,7 +167,14 @@ func (s *Set) Release() error {
 }
 
 // Remove removes the set. Whoever waits goes on.
-func (s *Set) Remove() { _ = remove(s.ID) }
+//
+// Error: ErrRemoved if somebody else has done so.
+func (s *Set) Remove() error {
+	if remove(s.ID) != nil {
+		return ErrRemoved
+	}
+	return nil
+}
 
 func remove(id int) error {
 	_, err := semctl(id, 0, unix.IPC_RMID, nil)

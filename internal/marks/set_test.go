@@ -13,6 +13,8 @@ import (
 	"time"
 	"unsafe"
 
+	"farcall/internal/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -211,7 +213,7 @@ func TestProgramKilled(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond) // where it hits does not matter
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
-		tr.set.Remove()
+		_ = tr.set.Remove()
 		tr.wait()
 		if exists(t, tr.set.Key) {
 			t.Error("the set is still there")
@@ -223,7 +225,6 @@ func TestProgramKilled(t *testing.T) {
 func TestNobodyWaits(t *testing.T) {
 	defer func(d time.Duration) { patience = d }(patience)
 	patience = 10 * time.Millisecond
-	fresh := func(int, uint64) bool { return true }
 	s, err := Create(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
@@ -235,14 +236,14 @@ func TestNobodyWaits(t *testing.T) {
 	if err := s.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if tid, _, err := s.Caller(StepEnter, os.Getpid(), fresh); err != ErrNobody {
+	if tid, _, err := s.Caller(StepEnter, os.Getpid(), ptrace.NewMemory(os.Getpid())); err != ErrNobody {
 		t.Errorf("caller is %d, %v", tid, err)
 	}
 	if err := s.Release(); err != unix.EAGAIN {
 		t.Errorf("Release without \"target-exit\": %v", err)
 	}
-	s.Remove()
-	if _, _, err := s.Caller(StepEnter, 0, fresh); err != ErrRemoved {
+	_ = s.Remove()
+	if _, _, err := s.Caller(StepEnter, 0, ptrace.NewMemory(os.Getpid())); err != ErrRemoved {
 		t.Errorf("caller of a removed set: %v", err)
 	}
 	if err := s.Wait(); err != ErrRemoved {
@@ -266,6 +267,17 @@ func TestForeignSets(t *testing.T) {
 	id, err := semget(Key(p.pid()), 0, 0)
 	if err != nil || remove(id) != nil {
 		t.Errorf("remove the program's set: %v", err)
+	}
+}
+
+// TestSetsOfOthers has a set that another user has made: the program does not even begin a handshake.
+func TestSetsOfOthers(t *testing.T) {
+	if os.Getuid() != 0 {
+		return // it takes root to be another user
+	}
+	p := start(t, fixture(t, "wild.c", "gcc"), "foreign")
+	if got := p.line(); got != "guard 1, attach 0" {
+		t.Errorf("the program says %q", got)
 	}
 }
 

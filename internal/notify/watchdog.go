@@ -1,11 +1,13 @@
 package notify
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -115,6 +117,7 @@ func watchdog() {
 			}
 		}
 	}
+	addDescendants(programs)
 	for _, fd := range programs {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
@@ -125,6 +128,42 @@ func watchdog() {
 		}
 		_ = unix.Kill(int(n.TID), unix.SIGKILL) // a thread's id will do
 	}
+}
+
+// addDescendants adds what programs have started: one that has just made its first call may wait for the answer of a supervisor that was killed
+// before it could tell of it, and that call is not received once more.
+func addDescendants(programs map[int]int) {
+	for grown := true; grown; {
+		grown = false
+		names, _ := filepath.Glob("/proc/[0-9]*/stat")
+		for _, name := range names {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			if _, known := programs[pid]; err != nil || known {
+				continue
+			}
+			if _, child := programs[parentOf(name)]; !child {
+				continue
+			}
+			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+				programs[pid] = fd
+				grown = true
+			}
+		}
+	}
+}
+
+// parentOf reads the parent of a process from its stat file: the second field behind the name, which is in parentheses (proc_pid_stat(5)).
+func parentOf(stat string) int {
+	b, err := os.ReadFile(stat)
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 2 {
+		return 0
+	}
+	ppid, _ := strconv.Atoi(fields[1])
+	return ppid
 }
 
 // forget drops the programs that have ended.

@@ -147,7 +147,7 @@ func (q *request) askDirectory() bool {
 	}
 	dir := path.Dir(name)
 	turn := q.cache.now()
-	l, err := q.conn.ListX(&wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAhead})
+	l, err := q.conn.ListX(&wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAsk})
 	if err != nil || l.Ret != 0 { // the question itself will tell why
 		return false
 	}
@@ -155,8 +155,12 @@ func (q *request) askDirectory() bool {
 	return q.fromCache()
 }
 
-// maxAhead is how many entries of a directory are asked for with their attributes.
-const maxAhead = 2000
+// How many entries of a directory are asked for with their attributes: of one that a program reads, and of one in which it only looks for
+// names.
+const (
+	maxRead = 10000
+	maxAsk  = 2000
+)
 
 // learned remembers what the server said about a name.
 func (q *request) learned(turn uint64, ret int64, statx []byte) {
@@ -214,7 +218,7 @@ func (q *request) listObject(o *object) (listed bool, err error) {
 		return false, err
 	}
 	turn := q.cache.now()
-	l, err := q.conn.ListX(&wire.ListX{Dir: h, Max: maxAhead})
+	l, err := q.conn.ListX(&wire.ListX{Dir: h, Max: maxRead})
 	if err != nil {
 		return false, err
 	}

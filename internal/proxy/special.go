@@ -102,7 +102,7 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	}
 	ask := &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData}
 	if flags&unix.O_DIRECTORY != 0 && q.cache.ttl > 0 {
-		ask.MaxEntries = maxAhead
+		ask.MaxEntries = maxRead
 	}
 	r, err := q.conn.OpenX(ask)
 	if err != nil || r.Ret < 0 {

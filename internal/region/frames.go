@@ -3,6 +3,7 @@ package region
 import (
 	"encoding/binary"
 	"os"
+	"slices"
 	"strconv"
 
 	"farcall/internal/engine"
@@ -76,11 +77,15 @@ func (tr *Tracker) returned(t *engine.Thread, addr uint64, r *ptrace.Regs) {
 		if f.fixed || f.ret != addr || callerSP(f.sp) != sp {
 			continue
 		}
-		tr.unwind(t, i+1, Unwound)
+		tr.unwindTo(t, i, sp)
 		// Functions that were left by tail calls return with the one that they called.
-		for f := tr.Top(t); f != nil && !f.fixed && f.ret == addr && callerSP(f.sp) == sp && !tr.done; f = tr.Top(t) {
+		for ; i >= 0 && !tr.done; i-- {
+			f := &tr.thread(t).frames[i]
+			if f.fixed || f.ret != addr || callerSP(f.sp) != sp {
+				break
+			}
 			f.Result = r.ReturnValue()
-			tr.pop(t, Returned)
+			tr.remove(t, i, Returned)
 		}
 		return
 	}
@@ -191,6 +196,7 @@ func (tr *Tracker) Created(parent, child *engine.Thread) {
 		}
 	}
 	th := tr.thread(child)
+	th.owed = slices.Clone(tr.thread(parent).owed)
 	for _, f := range frames {
 		f.silent = f.fixed
 		th.frames = append(th.frames, f)
@@ -216,6 +222,9 @@ func (tr *Tracker) Execed(t, superseded *engine.Thread) {
 	}
 	if tr.running[t] == nil {
 		tr.unwind(t, 0, Executed)
+	}
+	if th := tr.threads[t]; th != nil {
+		th.owed = nil
 	}
 	for space := range tr.spaces { // drop those that nobody uses any more
 		if !tr.used(space) {

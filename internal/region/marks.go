@@ -30,15 +30,12 @@ type served struct {
 	told bool // something was said of it
 }
 
-// maxMarks is in how many marked regions a thread can be.
-const maxMarks = 1000
-
 // NewMarks follows the marks whose names match one of the globs; say is told, on the engine's thread, why those of a process are not
 // followed, or which were not.
 func NewMarks(tr *Tracker, names []string, say func(pid int, err error)) *Marks {
 	m := &Marks{tr: tr, names: names, say: say, sets: map[int]*served{}, calls: map[syscalls.ABI][]int64{}}
 	for _, abi := range []syscalls.ABI{syscalls.AMD64, syscalls.ARM64} {
-		for _, name := range []string{"semtimedop", "semget", "semctl", "getpid", "gettid", "clock_gettime"} {
+		for _, name := range []string{"semtimedop", "semget", "semctl", "getpid", "gettid", "geteuid", "clock_gettime"} {
 			if nr, ok := abi.Number(name); ok {
 				m.calls[abi] = append(m.calls[abi], int64(nr))
 			}
@@ -90,8 +87,11 @@ func (m *Marks) Gone(t *engine.Thread, detached bool) {
 func (m *Marks) end(pid int) {
 	if s := m.sets[pid]; s != nil {
 		delete(m.sets, pid)
-		if s.Set != nil {
-			s.Remove()
+		if s.Set == nil {
+			return
+		}
+		if err := s.Remove(); err != nil { // the process was faster than serve
+			m.lost(s, err)
 		}
 	}
 }
@@ -108,18 +108,12 @@ func (m *Marks) Close() {
 func (m *Marks) serve(e *engine.Engine, s *served) {
 	mem := ptrace.NewMemory(s.PID)
 	defer mem.Close()
-	fresh := func(tid int, record uint64) bool {
-		if mem.PID() != tid { // another thread may have exited
-			mem.Reset(tid)
-		}
-		return marks.Unanswered(mem, record)
-	}
 	for {
 		err := s.Wait()
 		var tid int
 		var record uint64
 		if err == nil {
-			tid, record, err = s.Caller(marks.StepEnter, s.last, fresh)
+			tid, record, err = s.Caller(marks.StepEnter, s.last, mem)
 		}
 		if err != nil {
 			_ = e.Do(func() { m.failed(s, err) }) // ErrClosed: nobody is left to be told
@@ -152,7 +146,11 @@ func (m *Marks) failed(s *served, err error) {
 	if m.sets[s.PID] != s {
 		return // removed by us
 	}
-	s.Remove()
+	_ = s.Remove()
+	m.lost(s, err)
+}
+
+func (m *Marks) lost(s *served, err error) {
 	m.complain(s, s.PID, fmt.Errorf("marks are not seen any more: %w", err))
 }
 
@@ -189,44 +187,10 @@ func (m *Marks) Unseen(t *engine.Thread) bool {
 	}
 	s := m.sets[t.PID()]
 	if step == marks.StepLeave && s != nil && s.Set != nil && int(c.Args[0]) == s.ID {
-		m.tr.LeaveMark(t, record)
+		m.tr.LeaveMark(t, record, Returned)
 		if err := s.Release(); errors.Is(err, unix.EAGAIN) {
 			m.complain(s, s.PID, errors.New("a mark waits for \"detach\" without having posted \"target-exit\""))
 		}
 	}
 	return true
 }
-
-// EnterMark brings t, which is stopped, into a region that LeaveMark ends. record identifies it; it is false if t is in too
-// many.
-func (tr *Tracker) EnterMark(t *engine.Thread, name string, record uint64) bool {
-	frames := tr.thread(t).frames
-	if i := marked(frames, record); i >= 0 {
-		tr.unwind(t, i, Unwound) // its end was jumped over, and the place is used again
-	}
-	if len(frames) >= maxMarks {
-		return false
-	}
-	tr.push(t, Frame{Region: &Region{Name: name}, fixed: true, mark: record})
-	return true
-}
-
-// LeaveMark ends a region, and those inside it.
-func (tr *Tracker) LeaveMark(t *engine.Thread, record uint64) {
-	if i := marked(tr.thread(t).frames, record); i >= 0 {
-		tr.unwind(t, i+1, Unwound)
-		tr.pop(t, Returned)
-	}
-}
-
-func marked(frames []Frame, record uint64) int {
-	for i := len(frames) - 1; i >= 0; i-- {
-		if frames[i].mark == record {
-			return i
-		}
-	}
-	return -1
-}
-
-// Marked tells whether the program itself has marked the region.
-func (f *Frame) Marked() bool { return f.mark != 0 }

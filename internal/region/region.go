@@ -9,6 +9,7 @@ package region
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,6 +110,7 @@ type Tracker struct {
 // A thread is what the tracker knows of one.
 type thread struct {
 	frames []Frame
+	owed   []uint64 // records of marked regions that were dropped before their end: an answer may still be waited for
 
 	// Of a goroutine, whose frames these then are:
 	key goKey
@@ -183,13 +185,19 @@ func (tr *Tracker) push(t *engine.Thread, f Frame) {
 
 // pop removes the innermost frame.
 func (tr *Tracker) pop(t *engine.Thread, end End) {
+	tr.remove(t, len(tr.thread(t).frames)-1, end)
+}
+
+// remove removes frame i: one of a mark may end before those that were entered later.
+func (tr *Tracker) remove(t *engine.Thread, i int, end End) {
 	th := tr.thread(t)
-	f := th.frames[len(th.frames)-1]
+	f := th.frames[i]
 	if !f.silent {
 		tr.to.LeaveRegion(t, &f, end)
 	}
-	th.frames = th.frames[:len(th.frames)-1]
+	th.frames = slices.Delete(th.frames, i, i+1)
 	if end != Exited && end != Executed {
+		th.owes(&f, end)
 		tr.disarm(t, &f)
 		if th.key.g != 0 && len(th.frames) == 0 {
 			tr.goLeft(t, th)
@@ -214,7 +222,7 @@ func (tr *Tracker) unwind(t *engine.Thread, n int, end End) {
 // settle makes t stop at its calls if it is inside, and only then.
 func (tr *Tracker) settle(t *engine.Thread) {
 	f := tr.Top(t)
-	t.Native(f == nil)
+	t.Native(f == nil && len(tr.thread(t).owed) == 0)
 	if tr.opts.Hardware {
 		watch := uint64(0)
 		if f != nil && !f.fixed {

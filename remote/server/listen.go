@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -40,7 +41,27 @@ func Listen(ctx context.Context, a remote.Address, secure *tls.Config, insecure 
 			return nil, fmt.Errorf("listen %v: every user of this host could connect: %w", a, ErrUnauthenticated)
 		}
 	}
-	return new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	l, err := new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	if errors.Is(err, unix.EADDRINUSE) && a.Network == "unix" && abandoned(ctx, a.Addr) {
+		if err := os.Remove(a.Addr); err != nil {
+			return nil, err
+		}
+		return new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	}
+	return l, err
+}
+
+// abandoned tells whether nobody listens on a unix socket: a server that has changed its root directory, or was killed, cannot remove its own.
+func abandoned(ctx context.Context, path string) bool {
+	st, err := os.Lstat(path)
+	if err != nil || st.Mode()&fs.ModeSocket == 0 {
+		return false
+	}
+	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, unix.ECONNREFUSED)
 }
 
 // ServeListener serves the clients that connect until ctx is done, then ends their sessions and closes l. users are those who may

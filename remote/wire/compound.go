@@ -114,7 +114,7 @@ func (l *ListX) Decode(b []byte) error {
 }
 
 // MaxEntries is the largest number of entries of a Listed.
-const MaxEntries = 4096
+const MaxEntries = 12000
 
 // A Listed is the answer to a ListX: all entries in the directory's own order.
 type Listed struct {

@@ -120,6 +120,60 @@ static void otherThread()
 	inside();
 }
 
+// An outer region ends first. No end may wait for an answer that does not come: the region after them would not be seen.
+static void interleaved()
+{
+	farcall_region a, b;
+	FARCALL_BEGIN(&a, "a");
+	FARCALL_BEGIN(&b, "b");
+	FARCALL_END(&a);
+	inside();
+	FARCALL_END(&b);
+	FARCALL_REGION("after");
+	inside();
+}
+
+extern "C" __attribute__((noinline)) void starting()
+{
+	FARCALL_BEGIN(&shared, "work");
+	inside();
+}
+
+extern "C" __attribute__((noinline)) void finishing()
+{
+	FARCALL_END(&shared);
+	inside();
+}
+
+// A region that begins in one function and ends in another.
+static void functions()
+{
+	starting();
+	inside();
+	finishing();
+	outside();
+}
+
+extern "C" __attribute__((noinline)) void jumping()
+{
+	farcall_region r;
+	FARCALL_BEGIN(&r, "jumped");
+	longjmp(jump, 1);
+}
+
+extern "C" __attribute__((noinline)) void catching()
+{
+	if (!setjmp(jump))
+		jumping();
+}
+
+// A region whose end is jumped over, in a function that returns.
+static void jumpedFunctions()
+{
+	catching();
+	outside();
+}
+
 static void unfinished()
 {
 	farcall_region r;
@@ -131,7 +185,8 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*f)(); } cases[] = {
 		{"exception", exception}, {"longjump", longjump}, {"forked", forked}, {"executed", executed}, {"signals", signals},
-		{"thread", otherThread}, {"unfinished", unfinished},
+		{"thread", otherThread},
+		{"interleaved", interleaved}, {"functions", functions}, {"jumped", jumpedFunctions}, {"unfinished", unfinished},
 	};
 	for (int i = 1; i < argc; i++)
 		for (const auto &c : cases)

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #define FARCALL_TIMEOUT 2
 #include "farcall.h"
@@ -31,6 +32,26 @@ int main(int argc, char **argv)
 		post(set, FARCALL_GUARD_, 1);
 		puts("ready");
 		fflush(stdout);
+	}
+	if (!strcmp(how, "foreign")) { /* another user makes the set */
+		key_t key = (key_t)(FARCALL_KEY_ + getpid());
+		pid_t child = fork();
+		if (child == 0) {
+			if (setuid(65534) != 0)
+				_exit(1);
+			set = semget(key, 5, IPC_CREAT | 0666);
+			post(set, FARCALL_GUARD_, 1);
+			_exit(set < 0);
+		}
+		waitpid(child, &i, 0);
+		if (i != 0)
+			return 3;
+		set = semget(key, 0, 0);
+		FARCALL_BEGIN(&r, "after");
+		FARCALL_END(&r);
+		printf("guard %d, attach %d\n", semctl(set, FARCALL_GUARD_, GETVAL), semctl(set, FARCALL_ATTACH_, GETVAL));
+		semctl(set, 0, IPC_RMID);
+		return 0;
 	}
 	if (read(0, &c, 1) != 1)
 		return 2;
