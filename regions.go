@@ -61,6 +61,9 @@ type regionSink struct{ *sink }
 func (s regionSink) EnterRegion(th *engine.Thread, f *region.Frame) {
 	t := s.task(th)
 	t.now()
+	if f.Depth == 1 {
+		s.mapped(th) // it may have, unseen
+	}
 	t.ev.IP = f.Region.Addr
 	t.ev.RegionArgs = f.Args
 	t.tellRegion(event.RegionEntry, f)

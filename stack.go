@@ -18,6 +18,11 @@ type StackOptions struct {
 	// information.
 	Lines bool
 
+	// Watch says that Task.Stack is going to be asked for. Programs that run under a seccomp filter, see
+	// Options.Seccomp, then stop where they map code too, so that a library that is loaded in the place of another one is
+	// never taken for that. Attach implies it.
+	Watch bool
+
 	// Attach, if not nil, chooses the events that carry their stack in Event.Stack: it is asked at
 	// entry and exit of calls, and about signals and stops.
 	Attach func(t *Task, ev *event.Event) bool

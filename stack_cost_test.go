@@ -1,7 +1,3 @@
-//go:build !race
-
-// The race detector's instrumentation allocates where the program itself does not.
-
 package farcall
 
 import (

@@ -261,6 +261,9 @@ func (tr *Tracer) engineOptions() (engine.Options, error) {
 			o.Unseen = tr.marks.Unseen
 		}
 	}
+	if tr.watchesMaps() {
+		o.Mapped = tr.mapped
+	}
 	if tr.opts.KeepProcessors {
 		o.Pin = engine.PinOff
 	}

@@ -49,6 +49,7 @@ func (tr *Tracer) wanted(abi syscalls.ABI, nr uint64, args *[6]uint64) bool {
 func (tr *Tracer) compileFilter(calls *filter.CallSet) (*seccomp.Program, error) {
 	compile := func(when func(syscalls.ABI, uint64) *filter.Cond) (*seccomp.Program, error) {
 		spec := filterSpec(calls, when)
+		tr.watchMaps(&spec)
 		tr.refuse(&spec)
 		return seccomp.Compile(spec)
 	}

@@ -75,3 +75,19 @@ func TestJSONStack(t *testing.T) {
 		t.Errorf("the stack stands there %d times, want 2:\n%s", n, out.String())
 	}
 }
+
+// TestTextStackNames: a file cannot make lines of its own, or speak to the terminal, by what it is or calls things.
+func TestTextStackNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"plain": "plain", "ns::λ(int)": "ns::λ(int)", "a\n > /lib/x(f+0x1) [0x1]": `a\012 > /lib/x(f+0x1) [0x1]`,
+		"\x1b[31m": `\033[31m`, "\x7f\x00": `\177\000`, "\xc2\x9b1m": `\302\2331m`, "\xff": `\377`,
+	} {
+		for _, f := range []StackFrame{{Object: name}, {Symbol: name}, {File: name, Line: 1}} {
+			text := &Text{}
+			text.frame(&f)
+			if got := string(text.buf); !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {
+				t.Errorf("%q: %q, want %q in it", name, got, want)
+			}
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package event
 
-import "strconv"
+import (
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
 
 // stack writes the event's stack, a line for each frame.
 func (t *Text) stack(e *Event) {
@@ -15,10 +19,10 @@ func (t *Text) frame(f *StackFrame) {
 	if f.Object == "" {
 		b = append(b, "[anonymous]"...)
 	}
-	b = append(b, f.Object...)
+	b = appendName(b, f.Object)
 	b = append(b, '(')
 	if f.Symbol != "" {
-		b = append(b, f.Symbol...)
+		b = appendName(b, f.Symbol)
 		if !f.Inline {
 			b = append(b, "+0x"...)
 			b = strconv.AppendUint(b, f.Offset, 16)
@@ -33,7 +37,7 @@ func (t *Text) frame(f *StackFrame) {
 	b = append(b, ']')
 	if f.File != "" {
 		b = append(b, ' ')
-		b = append(b, f.File...)
+		b = appendName(b, f.File)
 		b = append(b, ':')
 		b = strconv.AppendInt(b, int64(f.Line), 10)
 	}
@@ -51,4 +55,21 @@ func (t *Text) frame(f *StackFrame) {
 	}
 	t.buf = b
 	t.width = len(t.buf)
+}
+
+// appendName writes a name that a file has chosen: what would make another line of it, or speak to a terminal, in octal, as the
+// kernel does in /proc/PID/maps.
+func appendName(b []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || unicode.IsControl(r) {
+			for _, c := range []byte(s[i : i+n]) {
+				b = append(b, '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
+			}
+		} else {
+			b = append(b, s[i:i+n]...)
+		}
+		i += n
+	}
+	return b
 }

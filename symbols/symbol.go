@@ -143,7 +143,7 @@ func Demangle(name string) string {
 	if i := strings.LastIndexByte(name, '@'); i > 0 {
 		base, suffix = name[:i], name[i:]
 	}
-	if s, err := demangle.ToString(base, demangle.MaxLength(demangledLength)); err == nil {
+	if s, err := demangle.ToString(underscored(base), demangle.MaxLength(demangledLength)); err == nil {
 		return s + suffix
 	}
 	return name
@@ -161,7 +161,7 @@ func demangledForms(name string) []string {
 		{demangle.NoParams},
 		{demangle.NoParams, demangle.NoTemplateParams, demangle.NoEnclosingParams},
 	} {
-		if s, err := demangle.ToString(name, append(options, demangle.MaxLength(demangledLength))...); err == nil {
+		if s, err := demangle.ToString(underscored(name), append(options, demangle.MaxLength(demangledLength))...); err == nil {
 			out = append(out, s)
 		}
 	}

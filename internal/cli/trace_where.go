@@ -101,9 +101,14 @@ func (c *conditions) needs() (n filter.Needs) {
 
 // narrow keeps calls from stopping the program that the conditions have no use for.
 func (r *traceRun) narrow(t *farcall.Options) {
-	if r.needs()&filter.NeedArgs != 0 {
+	needs := r.needs()
+	if needs&filter.NeedArgs != 0 {
 		t.Undecoded = false
 	}
+	for _, one := range r.rules {
+		needs |= one.Needs()
+	}
+	t.Stacks.Watch = needs&filter.NeedStack != 0
 	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
 	if r.opts.SyscallNumber || r.reach.Calls.IsAll() {
 		return

@@ -203,5 +203,5 @@ func (t *Thread) wantsSyscallStop() bool {
 	if t.launch != nil || t.exec != nil || !t.native && (!t.filtered || t.full) {
 		return true
 	}
-	return t.inCall && t.shown && !t.skipExit || t.force || t.mustExit
+	return t.inCall && t.shown && !t.skipExit || t.force || t.mustExit || t.maps
 }

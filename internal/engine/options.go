@@ -32,6 +32,9 @@ type Options struct {
 	// Unseen, if not nil, is asked at the entry of each call whether the sink is not to be told of it, before Wanted is.
 	Unseen func(t *Thread) bool
 
+	// Mapped, if not nil, is told when a call of MapCalls has mapped code. t is stopped at the exit.
+	Mapped func(t *Thread)
+
 	// Breakpoints, if not nil, is told of breakpoints. Threads then start native, see Thread.Native, and the threads of a
 	// process are traced even without Follow. Children that are not followed are let go without breakpoints. It cannot be combined with Filter.
 	Breakpoints Breakpoints

@@ -78,6 +78,7 @@ func (e *Engine) entry(t *Thread) {
 	c.Entered, c.Ret, c.IsError, c.Resumes = true, 0, false, nil
 	t.altered = false
 	t.inCall, t.passing, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false, false
+	t.maps = e.opts.Mapped != nil && mapsCode(c)
 	n := &numbers[abi]
 	switch c.Number {
 	case n.restart:
@@ -139,7 +140,10 @@ func (e *Engine) exit(t *Thread) {
 	if t.mustExit && !c.IsError {
 		e.hasFilter(t)
 	}
-	t.inCall, t.force, t.mustExit = false, false, false
+	if t.maps && !c.IsError {
+		e.opts.Mapped(t)
+	}
+	t.inCall, t.force, t.mustExit, t.maps = false, false, false, false
 	if show {
 		e.sink.Exit(t)
 	}

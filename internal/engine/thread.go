@@ -105,6 +105,7 @@ type Thread struct {
 	setOptions bool // PTRACE_SETOPTIONS is due at the next stop
 	gone       bool
 	mustExit   bool // the exit matters to the engine
+	maps       bool // the exit is that of a call for Options.Mapped
 	altered    bool // SetCall has changed its registers
 	sysemu     bool // it was resumed by PTRACE_SYSEMU
 	emulating  bool // it is in a call that the kernel does not know of

@@ -118,7 +118,7 @@ func (p *Profile) Add(e *event.Event, region string) {
 // Moves tells whether the result of a call is a number of bytes that it moved through a descriptor:
 // read and write, send and recv, and their like.
 func Moves(d *syscalls.Call) bool {
-	if d.Ret.Kind != syscalls.KindUint || d.Ret.Width != syscalls.WidthWord {
+	if d.Ret.Kind != syscalls.KindUint || d.Ret.Width != syscalls.WidthWord || sizes[d.Name] {
 		return false
 	}
 	for i := range d.Args {
@@ -128,6 +128,10 @@ func Moves(d *syscalls.Call) bool {
 	}
 	return false
 }
+
+// sizes are calls whose result is a size too, but not one of data that goes through their descriptor: of attributes, also when
+// only their size is asked for (getxattr(2)), and of memory that advice was given about (process_madvise(2)).
+var sizes = map[string]bool{"fgetxattr": true, "flistxattr": true, "process_madvise": true}
 
 // location is the number of the location of a frame: with the functions that were inlined there,
 // innermost first, before it.

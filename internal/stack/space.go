@@ -23,11 +23,13 @@ type Space struct {
 
 	files  *Files
 	areas  []*area
-	statm  int // descriptor of /proc/PID/statm plus 1
+	statm  int       // descriptor of /proc/PID/statm plus 1
+	buf    [128]byte // its text; a variable is allocated each time under the race detector
 	size   sizes
 	missed map[uint64]bool // pages that were in no mapping, since the last reading
 	known  map[fileID]*module
 	last   *area
+	stale  bool // see Stale
 }
 
 // area is a mapping with the file that it shows.
@@ -82,14 +84,13 @@ func (s *Space) current() (z sizes, ok bool) {
 		}
 		s.statm = fd + 1
 	}
-	var buf [128]byte
-	n, err := unix.Pread(s.statm-1, buf[:], 0)
+	n, err := unix.Pread(s.statm-1, s.buf[:], 0)
 	if err != nil || n <= 0 {
 		return z, false
 	}
 	// size resident shared text lib data dirty
 	field, v := 0, uint64(0)
-	for _, c := range buf[:n] {
+	for _, c := range s.buf[:n] {
 		switch {
 		case c >= '0' && c <= '9':
 			v = v*10 + uint64(c-'0')
@@ -110,16 +111,20 @@ func (s *Space) current() (z sizes, ok bool) {
 // refresh reads the mappings again if they have changed.
 func (s *Space) refresh() {
 	z, ok := s.current()
-	if s.areas != nil && ok && z.fixed() == s.size.fixed() {
+	if s.areas != nil && ok && !s.stale && z.fixed() == s.size.fixed() {
 		return
 	}
 	s.read()
 }
 
+// Stale has the mappings read again for the next stack: code may have been mapped in the place of other code, which
+// sizes do not tell.
+func (s *Space) Stale() { s.stale = true }
+
 // read reads the mappings. Where that fails, nothing is mapped.
 func (s *Space) read() {
 	z, _ := s.current()
-	s.size, s.last, s.missed = z, nil, nil
+	s.size, s.last, s.missed, s.stale = z, nil, nil, false
 	s.areas = s.areas[:0:0]
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.PID) + "/maps")
 	if len(text) == 0 && s.PID != s.Thread { // a thread that has ended has no memory

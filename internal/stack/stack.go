@@ -32,7 +32,7 @@ var ends = [...]string{
 	unwind.EndBottom: "", unwind.EndLimit: "too many stack frames",
 	unwind.EndUnknown: "no frame information", unwind.EndLost: "register lost",
 	unwind.EndMemory: "unreadable stack", unwind.EndCycle: "stack does not go on",
-	unwind.EndSwitch: "stack switch",
+	unwind.EndSwitch: "stack switch", unwind.EndWork: "too much frame information",
 }
 
 // append adds a frame: first the functions that were inlined there, then the one that was compiled.

@@ -62,6 +62,7 @@ func (u *Unwinder) evaluate(m *Machine, expr []byte, regs *Regs, cfa uint64, pus
 	}
 	r := &reader{b: expr, order: m.order}
 	for steps := 0; r.rest() > 0; steps++ {
+		u.work--
 		op := r.byte()
 		need, makes := arity(op)
 		if steps > maxExprSteps || n < need || n-need+makes > maxExprStack {

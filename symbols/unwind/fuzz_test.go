@@ -24,6 +24,7 @@ func FuzzFrames(f *testing.F) {
 		}
 		mem := newMemory(stackAt, 0x1000)
 		u := Unwinder{mem: mem}
+		work := maxWork
 		for _, addr := range asked {
 			d, ok := fr.find(addr)
 			if !ok {
@@ -32,7 +33,7 @@ func FuzzFrames(f *testing.F) {
 			if addr < d.start || addr >= d.end {
 				t.Fatalf("0x%x is not in 0x%x to 0x%x", addr, d.start, d.end)
 			}
-			if r, ok := d.run(m, addr, fr.addr); ok {
+			if r, ok := d.run(m, addr, fr.addr, &work); ok {
 				u.apply(m, r, registers(m, addr, stackAt, stackAt+64), &Frame{PC: addr}, 0)
 			}
 		}

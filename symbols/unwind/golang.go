@@ -16,9 +16,10 @@ type goSwitch uint8
 
 const (
 	goStays      goSwitch = iota
-	goSystem              // runs a function on the thread's own stack, for the goroutine that called it
+	goSystem              // runs a function, of Go or C, on the thread's own stack, for the goroutine that called it
 	goParks               // leaves the goroutine for the scheduler: there is no caller
-	goForeign             // calls C on the thread's own stack, or is called by it
+	goForeign             // is called by C, and goes on on a goroutine's stack
+	goThread              // makes a thread: its caller's in the thread that calls it, the bottom of the new one's
 	goBottom              // a goroutine or thread begins here
 	goStarts              // called by the code that begins a thread, though marked as having no caller
 	goSignalCode          // the return from a signal's handler
@@ -31,8 +32,8 @@ var goSwitches = map[string]goSwitch{
 	"systemstack": goSystem,
 	"mcall":       goParks,
 	"morestack":   goParks, "morestack_noctxt": goParks,
-	"asmcgocall": goForeign, "cgocallback": goForeign, "asmcgocall_no_g": goForeign,
-	"goexit": goBottom, "rt0_go": goBottom, "gogo": goBottom, "clone": goBottom,
+	"asmcgocall": goSystem, "asmcgocall_no_g": goSystem, "cgocallback": goForeign,
+	"goexit": goBottom, "rt0_go": goBottom, "gogo": goBottom, "clone": goThread,
 	"mstart":               goStarts,
 	"sigreturn__sigaction": goSignalCode, "sigreturn": goSignalCode,
 }
@@ -114,6 +115,24 @@ func (u *Unwinder) stepGo(m *Machine, g goRow, regs *Regs, leaf bool) (Regs, End
 	return out, endNone
 }
 
+// calls tells whether the instruction before an in-file address is a call of a function.
+func (t *Table) calls(addr, function uint64) bool {
+	m := t.Machine
+	if m.call == nil || !t.File.Executable(addr) {
+		return false
+	}
+	code := t.File.Loaded(addr-m.callSize, m.callSize)
+	return uint64(len(code)) == m.callSize && m.call(code, addr) == function
+}
+
+// leaveClone goes from the call that makes a thread to its caller, if this is not the new thread: that has its own stack, with
+// nothing on it that would have called.
+func (u *Unwinder) leaveClone(m *Machine, t *Table, g goRow, bias uint64, regs *Regs) (Regs, bool) {
+	next, end := u.stepGo(m, g, regs, true)
+	pc, ok := next.Get(m.PC)
+	return next, end == endNone && ok && t.calls(pc-bias, g.entry)
+}
+
 // maxGoroutineFrame is how far from its frame pointer a function's call of systemstack is looked for.
 const maxGoroutineFrame = 32 << 10
 
@@ -128,14 +147,7 @@ func (u *Unwinder) leaveSystemStack(m *Machine, t *Table, g goRow, bias uint64, 
 	if !ok || m.LR >= 0 || m.Word != 8 || fp%8 != 0 {
 		return Regs{}, false
 	}
-	calls := func(pc uint64) bool {
-		addr := pc - bias
-		if !t.File.Executable(addr) {
-			return false
-		}
-		code := t.File.Loaded(addr-5, 5) // call rel32
-		return len(code) == 5 && code[0] == 0xe8 && addr+uint64(int64(int32(m.order.Uint32(code[1:])))) == g.entry
-	}
+	calls := func(pc uint64) bool { return t.calls(pc-bias, g.entry) }
 	at := func(sp, pc, fp uint64) Regs {
 		var out Regs
 		out.Set(m.SP, sp)
@@ -150,6 +162,7 @@ func (u *Unwinder) leaveSystemStack(m *Machine, t *Table, g goRow, bias uint64, 
 	}
 	from := fp - min(fp, maxGoroutineFrame)
 	b := u.bytes(from, int(fp-from))
+	u.work -= len(b) / 8
 	for i := len(b)&^7 - 8; i >= 0; i -= 8 {
 		pc := m.order.Uint64(b[i:])
 		if !calls(pc) {

@@ -56,6 +56,10 @@ type Machine struct {
 	sigreturn []byte
 	frame     map[int]uint64
 
+	// call gives the function that a direct call of callSize bytes is to, 0 for other code. next is the address behind it.
+	call     func(code []byte, next uint64) uint64
+	callSize uint64
+
 	// code is the mask of addresses of code; other bits of a return address are its signature.
 	code uint64
 }
@@ -74,6 +78,7 @@ var machines = map[elf.Machine]*Machine{
 		// mov $15, %rax; syscall
 		sigreturn: []byte{0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05},
 		frame:     x86Frame(),
+		call:      x86Call, callSize: 5,
 	},
 	elf.EM_386: {
 		Name: "i386", Word: 4, PC: 8, SP: 4, FP: 5, LR: -1, order: binary.LittleEndian, code: 1<<32 - 1,
@@ -85,6 +90,7 @@ var machines = map[elf.Machine]*Machine{
 		// mov x8, #139; svc #0
 		sigreturn: []byte{0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4},
 		frame:     arm64Frame(),
+		call:      arm64Call, callSize: 4,
 	},
 }
 
@@ -110,4 +116,21 @@ func arm64Frame() map[int]uint64 {
 		out[r] = 128 + 176 + 8 + 8*uint64(r)
 	}
 	return out
+}
+
+// x86Call: CALL rel32 (Intel SDM, volume 2).
+func x86Call(code []byte, next uint64) uint64 {
+	if code[0] != 0xe8 {
+		return 0
+	}
+	return next + uint64(int64(int32(binary.LittleEndian.Uint32(code[1:]))))
+}
+
+// arm64Call: BL, with 26 bits of distance in instructions (Arm ARM, C6.2).
+func arm64Call(code []byte, next uint64) uint64 {
+	op := binary.LittleEndian.Uint32(code)
+	if op>>26 != 0b100101 {
+		return 0
+	}
+	return next - 4 + uint64(int64(int32(op<<6))>>6)*4
 }

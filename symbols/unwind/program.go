@@ -59,18 +59,21 @@ func (r *row) get(reg uint8) rule {
 	return rule{}
 }
 
-// Limits on the programs of frame information. The longest real ones have some thousands of
-// instructions.
+// Limits on the programs of frame information. The longest that was found in 1,862 files has 33,659 bytes: rustc's
+// driver.
 const (
 	maxSteps    = 1 << 17
 	maxRemember = 64
 )
 
-// run executes the programs of an FDE up to an address.
-func (d *fde) run(m *Machine, addr, tableAddr uint64) (*row, bool) {
+// run executes the programs of an FDE up to an address, and takes its steps off work. It fails where they are malformed or
+// work is used up.
+func (d *fde) run(m *Machine, addr, tableAddr uint64, work *int) (*row, bool) {
+	limit := min(maxSteps, *work)
 	steps := 0
+	defer func() { *work -= steps }()
 	out := &row{ra: uint8(d.cie.ra), signal: d.cie.signal}
-	p := program{m: m, cie: d.cie, row: out, at: d.start, target: addr, steps: &steps, here: tableAddr}
+	p := program{m: m, cie: d.cie, row: out, at: d.start, target: addr, steps: &steps, limit: limit, here: tableAddr}
 	if !p.run(d.cie.program) {
 		return nil, false
 	}
@@ -90,6 +93,7 @@ type program struct {
 	at      uint64   // address that the row holds for
 	target  uint64
 	steps   *int
+	limit   int // of steps
 	here    uint64
 	stack   []row
 }
@@ -98,7 +102,7 @@ type program struct {
 func (p *program) run(b []byte) bool {
 	r := &reader{b: b, order: p.m.order}
 	for r.rest() > 0 {
-		if *p.steps++; *p.steps > maxSteps {
+		if *p.steps++; *p.steps > p.limit {
 			return false
 		}
 		op := r.byte()
@@ -133,6 +137,38 @@ func (p *program) restore(reg uint64) {
 		}
 	}
 	p.row.set(reg, rule{})
+}
+
+// remember puts the row on the stack, which keeps the memory of what has been taken off it.
+func (p *program) remember() bool {
+	n := len(p.stack)
+	if n >= maxRemember {
+		return false
+	}
+	*p.steps += len(p.row.regs)
+	if n == cap(p.stack) {
+		p.stack = append(p.stack, row{})
+	}
+	p.stack = p.stack[:n+1]
+	copyRow(&p.stack[n], p.row)
+	return true
+}
+
+// recall takes the row off the stack.
+func (p *program) recall() bool {
+	n := len(p.stack) - 1
+	if n < 0 {
+		return false
+	}
+	copyRow(p.row, &p.stack[n])
+	p.stack = p.stack[:n]
+	return true
+}
+
+func copyRow(to, from *row) {
+	regs := append(to.regs[:0], from.regs...)
+	*to = *from
+	to.regs = regs
 }
 
 // The instructions without an operand in their low bits (DWARF 5, 7.24, and vendors').
@@ -205,18 +241,9 @@ func (p *program) extended(op byte, r *reader) bool {
 	case cfaValExpression:
 		row.set(r.uleb(), rule{kind: ruleValExpr, expr: r.block()})
 	case cfaRemember:
-		if len(p.stack) >= maxRemember {
-			return false
-		}
-		saved := *row
-		saved.regs = append([]column(nil), row.regs...)
-		p.stack = append(p.stack, saved)
+		return p.remember()
 	case cfaRestoreState:
-		n := len(p.stack) - 1
-		if n < 0 {
-			return false
-		}
-		*row, p.stack = p.stack[n], p.stack[:n]
+		return p.recall()
 	case cfaDefCFA, cfaDefCFASF:
 		reg := r.uleb()
 		if op == cfaDefCFA {

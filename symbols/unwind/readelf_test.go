@@ -189,7 +189,7 @@ func TestAgainstReadelf(t *testing.T) {
 				if i+1 < len(rows) && rows[i+1].addr == want.addr {
 					continue // overridden at the same place
 				}
-				got := table.row(want.addr)
+				got := table.row(want.addr, new(maxWork))
 				if bad > 20 {
 					break
 				}
@@ -240,7 +240,7 @@ func TestGoFrames(t *testing.T) {
 			n, bad := 0, 0
 			for _, want := range readelf(t, file, ".debug_frame") {
 				g, ok := table.File.GoFrame(want.addr)
-				row := table.row(want.addr)
+				row := table.row(want.addr, new(maxWork))
 				if !ok || row == nil || int(row.cfa.reg) != table.Machine.SP {
 					continue
 				}

@@ -85,17 +85,21 @@ func (t *Table) Memory() int64 {
 		int64(len(t.rows))*200 + int64(len(t.goFrames))*48
 }
 
-// row finds out how to leave the function that an in-file address is in.
-func (t *Table) row(addr uint64) *row {
+// row finds out how to leave the function that an in-file address is in, and takes the steps of that off work. Where work is used
+// up, it is nil without being kept.
+func (t *Table) row(addr uint64, work *int) *row {
 	if r, ok := t.rows[addr]; ok {
 		return r
 	}
 	var out *row
 	for _, f := range []*frames{&t.ehFrame, &t.debugFrame} {
 		if d, ok := f.find(addr); ok {
-			if r, ok := d.run(t.Machine, addr, f.addr); ok {
+			if r, ok := d.run(t.Machine, addr, f.addr, work); ok {
 				out = r
 				break
+			}
+			if *work <= 0 {
+				return nil
 			}
 		}
 	}
@@ -154,5 +158,6 @@ func (t *Table) Covers(addr uint64) bool {
 			return true
 		}
 	}
-	return t.row(addr) != nil
+	work := maxWork
+	return t.row(addr, &work) != nil
 }

@@ -72,11 +72,13 @@ const (
 	EndMemory      // the stack could not be read
 	EndCycle       // the stack does not go on upwards
 	EndSwitch      // Go's runtime has left the goroutine's stack here
+	EndWork        // following the frame information would take too long
 )
 
 func (e End) String() string {
 	return [...]string{
 		"", "bottom", "limit", "no frame information", "register lost", "unreadable stack", "stack does not grow", "stack switch",
+		"too much frame information",
 	}[e]
 }
 
@@ -85,6 +87,9 @@ const DefaultLimit = 256
 
 // MaxLimit is how many at most.
 const MaxLimit = 1 << 16
+
+// maxWork bounds the steps of one walk, to some tens of milliseconds. Rows that were found before cost none.
+const maxWork = 1 << 21
 
 // How much of the stack is read at once.
 const (
@@ -100,6 +105,7 @@ type Unwinder struct {
 	frames []Frame
 	mem    Memory
 	reads  int
+	work   int    // steps of programs and expressions that may still be made
 	window window // from the stack pointer upwards
 	other  window // whatever else is needed
 	size   uint64 // of the window that the stacks of late needed
@@ -114,7 +120,7 @@ type window struct {
 // Stack walks the stack of a thread with these registers, innermost frame first. The frames are valid
 // until the next walk.
 func (u *Unwinder) Stack(m *Machine, s Space, mem Memory, regs *Regs) ([]Frame, End) {
-	u.frames, u.mem, u.reads = u.frames[:0], mem, 0
+	u.frames, u.mem, u.reads, u.work = u.frames[:0], mem, 0, maxWork
 	u.window.b, u.other.b = nil, nil
 	limit := u.Limit
 	if limit <= 0 {
@@ -147,12 +153,15 @@ func (u *Unwinder) Stack(m *Machine, s Space, mem Memory, regs *Regs) ([]Frame, 
 		if by == BySignal {
 			u.frames[len(u.frames)-1].Call = false // nothing has called what a handler returns to
 		}
+		if u.work <= 0 {
+			end = EndWork
+		}
 		if end != endNone {
 			return u.frames, end
 		}
 		nsp, _ := next.Get(m.SP)
 		// Only a signal can have changed the stack to one that is lower.
-		if by != BySignal && how != BySignal && nsp <= sp && !(nsp == sp && len(u.frames) == 1) && !u.switched(&f, nsp) {
+		if by != BySignal && how != BySignal && nsp <= sp && !(nsp == sp && len(u.frames) == 1) && !u.switched(&f) {
 			return u.frames, EndCycle
 		}
 		how, call, r = by, by != BySignal, next
@@ -168,7 +177,7 @@ func (u *Unwinder) nowhere(pc uint64) End {
 }
 
 // switched tells whether a frame is one of those of Go's runtime in which the stack changes.
-func (u *Unwinder) switched(f *Frame, _ uint64) bool {
+func (u *Unwinder) switched(f *Frame) bool {
 	if f.Area == nil || f.Area.Table == nil || !f.Area.Table.goCode {
 		return false
 	}
@@ -197,7 +206,7 @@ func (u *Unwinder) step(m *Machine, s Space, f *Frame, regs *Regs) (Regs, How, E
 				return u.goStep(m, t, g, f, regs, leaf)
 			}
 		}
-		if row := t.row(addr); row != nil {
+		if row := t.row(addr, &u.work); row != nil {
 			next, end := u.apply(m, row, regs, f, f.Area.Bias)
 			how := ByTable
 			if row.signal {
@@ -228,6 +237,11 @@ func (u *Unwinder) goStep(m *Machine, t *Table, g goRow, f *Frame, regs *Regs, l
 			return next, ByGo, endNone
 		}
 		return Regs{}, 0, EndSwitch
+	case goThread:
+		if next, ok := u.leaveClone(m, t, g, f.Area.Bias, regs); ok && leaf {
+			return next, ByGo, endNone
+		}
+		return Regs{}, 0, EndBottom
 	}
 	next, end := u.stepGo(m, g, regs, leaf)
 	return next, ByGo, end
@@ -343,7 +357,8 @@ func (u *Unwinder) signalFrame(m *Machine, f *Frame, regs *Regs) (Regs, bool) {
 const maxFramePointerStep = 1 << 20
 
 // framePointer follows the chain of frame pointers if it makes sense: a place above the stack
-// pointer, aligned, whose return address is in code, right behind a call where that can be seen.
+// pointer, aligned, whose return address is in code. That code need not have a call before it: Java's interpreter pushes the
+// addresses that it returns to.
 func (u *Unwinder) framePointer(m *Machine, s Space, regs *Regs) (Regs, bool) {
 	fp, ok := regs.Get(m.FP)
 	sp, _ := regs.Get(m.SP)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"farcall/symbols"
 )
 
 // memory is made of words at addresses, in one stretch.
@@ -322,6 +324,85 @@ func TestNumbers(t *testing.T) {
 		r = &reader{b: tt.b}
 		if v := r.sleb(); v != tt.s || r.at != tt.size || r.bad {
 			t.Errorf("%x: signed %d", tt.b, v)
+		}
+	}
+}
+
+// TestWork: frame information that is as slow as can be, other at each return address, ends a walk soon, and what was not
+// followed for that reason is not taken as missing the next time.
+func TestWork(t *testing.T) {
+	m := machine(t, elf.EM_X86_64)
+	program := []byte{cfaDefCFA, 7, 16}
+	for reg := range byte(32) {
+		if int(reg) != m.SP {
+			program = append(program, 2<<6|reg, 1)
+		}
+	}
+	for range maxSteps/34 - 10 {
+		program = append(program, cfaRemember, cfaRestoreState)
+	}
+	program = append(program, 2<<6|16, 1)
+	const code, functions = 0x10000, 64
+	section := record(0, 0, append([]byte{1, 0, 1, 0x78, 16}, cfaNop, cfaNop, cfaNop))
+	for i := range functions {
+		body := binary.LittleEndian.AppendUint64(nil, uint64(code+0x100*i))
+		body = binary.LittleEndian.AppendUint64(body, 0x100)
+		section = append(section, record(uint32(len(section)), 4, append(body, program...))...)
+	}
+	table := &Table{File: &symbols.File{}, Machine: m, rows: map[uint64]*row{}, goFrames: map[uint64]goRow{}, ehFrame: frames{m: m, b: section}}
+	mem := newMemory(stackAt, 0x1000)
+	for i := range functions {
+		mem.put(stackAt+uint64(16*i), 0, uint64(code+0x100*(i+1)-0x80))
+	}
+	space := areas{{Start: code, End: code + 0x100*functions, Exec: true, Table: table}, {Start: stackAt, End: stackAt + 0x1000}}
+	var u Unwinder
+	before := 0
+	for {
+		frames, end := u.Stack(m, space, mem, registers(m, code+0x10, stackAt, 0))
+		if u.work < -maxSteps {
+			t.Fatalf("a walk took %d steps", maxWork-u.work)
+		}
+		if end != EndWork {
+			if before == 0 || len(frames) < functions {
+				t.Errorf("%d frames, %v", len(frames), end)
+			}
+			break
+		}
+		if len(frames) <= before {
+			t.Fatalf("%d frames after %d", len(frames), before)
+		}
+		before = len(frames)
+	}
+}
+
+// record is a record of .eh_frame: a CIE, or with another id an FDE of the CIE at offset 0.
+func record(at, id uint32, body []byte) []byte {
+	if id != 0 {
+		id = at + 4
+	}
+	out := binary.LittleEndian.AppendUint32(nil, uint32(4+len(body)))
+	out = binary.LittleEndian.AppendUint32(out, id)
+	return append(out, body...)
+}
+
+// TestCalls recognises direct calls of each machine, as its assembler writes them.
+func TestCalls(t *testing.T) {
+	for _, tt := range []struct {
+		machine elf.Machine
+		code    []byte
+		next    uint64
+		want    uint64
+	}{
+		{elf.EM_X86_64, []byte{0xe8, 0xfb, 0xff, 0xff, 0xff}, 0x1005, 0x1000}, // call itself
+		{elf.EM_X86_64, []byte{0xe8, 0x10, 0, 0, 0}, 0x1005, 0x1015},
+		{elf.EM_X86_64, []byte{0xe9, 0x10, 0, 0, 0}, 0x1005, 0}, // jmp
+		{elf.EM_AARCH64, []byte{0, 0, 0, 0x94}, 0x1004, 0x1000}, // bl itself
+		{elf.EM_AARCH64, []byte{0xff, 0xff, 0xff, 0x97}, 0x1004, 0xffc},
+		{elf.EM_AARCH64, []byte{0, 0, 0, 0x14}, 0x1004, 0}, // b
+	} {
+		m := machine(t, tt.machine)
+		if got := m.call(tt.code, tt.next); got != tt.want || uint64(len(tt.code)) != m.callSize {
+			t.Errorf("%s: % x at 0x%x: 0x%x, want 0x%x", m.Name, tt.code, tt.next, got, tt.want)
 		}
 	}
 }
