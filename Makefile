@@ -13,7 +13,7 @@ TESTFLAGS ?= ./...
 BENCHFLAGS ?=
 FUZZ_SECONDS ?= 120
 
-.PHONY: all build test check format vet lint arm64 generate generated race fuzz bench vulnerabilities needs clean
+.PHONY: all build test check format vet lint arm64 generate generated race fuzz demo-remote bench vulnerabilities needs clean
 
 all: build
 
@@ -52,6 +52,9 @@ race: ## the tests under the race detector, which needs a C compiler
 
 fuzz: ## every fuzz target for its share of FUZZ_SECONDS
 	@GO="$(GO)" .ci/fuzz $(FUZZ_SECONDS)
+
+demo-remote: ## programs here on the files of a host in namespaces and a chroot of its own; needs root
+	CGO_ENABLED=0 $(CHECK_GO) test -count=1 -v -run 'TestRemote' .
 
 bench: ## farcall beside strace and perf trace, interleaved; Markdown on stdout
 	$(CHECK_GO) run ./internal/bench $(BENCHFLAGS)

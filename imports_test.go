@@ -23,6 +23,7 @@ var layers = []string{
 	"internal/doctor",
 	"internal/inject",
 	"internal/cnumber",
+	"internal/proxy",
 	"farcalltest",
 	"middleware",
 	"rule",
@@ -32,6 +33,7 @@ var layers = []string{
 	"internal/engine",
 	"internal/stack",
 	"internal/profile",
+	"internal/notify",
 	"internal/seccomp",
 	"internal/stub",
 	"internal/marks",
@@ -49,7 +51,7 @@ var layers = []string{
 }
 
 // pure packages touch no process and build on any operating system.
-var pure = []string{"symbols", "event", "filter", "decode", "syscalls"}
+var pure = []string{"remote/wire", "symbols", "event", "filter", "decode", "syscalls"}
 
 // development packages serve tests, generators and measurements; the product does not import them, they may import it all.
 var development = []string{"internal/bench", "internal/compare", "internal/gen", "internal/fixture"}

@@ -136,6 +136,7 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 	if !t.tracer.wanted(c.ABI, nr, &c.Args) {
 		return false
 	}
+	t.call.SP = c.SP
 	if t.tracer.opts.Undecoded {
 		t.call.Skip(desc, c.ABI, nr, args)
 		return true
@@ -149,7 +150,6 @@ func (t *Task) begin(nr uint64, c *engine.Call) bool {
 	if f := t.tracer.opts.DecodeCall; f != nil {
 		f(t, nr, o)
 	}
-	t.call.SP = c.SP
 	resumed := ""
 	if c.Resumes != nil {
 		resumed = t.resumed(c.Resumes)

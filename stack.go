@@ -1,6 +1,8 @@
 package farcall
 
 import (
+	"strings"
+
 	"farcall/event"
 	"farcall/internal/stack"
 	"farcall/symbols/unwind"
@@ -65,6 +67,41 @@ func (t *Task) Stack() []event.StackFrame {
 	}
 	t.stack.frames = s.walker.Append(t.stack.frames, t.space(), m, &s.regs)
 	return t.stack.frames
+}
+
+// functions yields the names of the functions that the task is in, innermost first: as stacks show them, and those of C++
+// without their parameters too. It is an iter.Seq.
+func (t *Task) functions(yield func(string) bool) {
+	for i := range t.Stack() {
+		name := t.stack.frames[i].Symbol
+		if name != "" && !yield(name) {
+			return
+		}
+		if n := parameters(name); n > 0 && !yield(name[:n]) {
+			return
+		}
+	}
+}
+
+// parameters is where the parameters begin in a C++ function's name, 0 where there are none. In Go's (*T).Method
+// and C++'s (anonymous namespace)::f something follows the parentheses.
+func parameters(name string) int {
+	end := len(strings.TrimSuffix(name, " const"))
+	if end == 0 || name[end-1] != ')' {
+		return 0
+	}
+	depth := 0
+	for i := end - 1; i > 0; i-- {
+		switch name[i] {
+		case ')':
+			depth++
+		case '(':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return 0
 }
 
 // space is what the task's process has mapped.

@@ -56,3 +56,14 @@ func BenchmarkStack(b *testing.B) {
 		b.ReportMetric(float64(frames), "frames")
 	}, "ls", "/")
 }
+
+func TestParameters(t *testing.T) {
+	for name, want := range map[string]string{
+		"main": "", "": "", ")": "", "f(int)": "f", "ns::A<int>::get(int, void (*)(char)) const": "ns::A<int>::get",
+		"net/http.(*conn).serve": "", "(anonymous namespace)::f()": "(anonymous namespace)::f", "A::operator()(int)": "A::operator()",
+	} {
+		if got := name[:parameters(name)]; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -35,15 +35,6 @@ func (t *Task) Env() *filter.Env {
 	return e
 }
 
-// functions yields the names of the functions that the task is in, innermost first.
-func (t *Task) functions(yield func(string) bool) {
-	for i := range t.Stack() {
-		if f := &t.stack.frames[i]; f.Symbol != "" && !yield(f.Symbol) {
-			return
-		}
-	}
-}
-
 // wanted tells whether the registers of a call are such that it is to be intercepted.
 func (tr *Tracer) wanted(abi syscalls.ABI, nr uint64, args *[6]uint64) bool {
 	if tr.opts.When == nil {

@@ -52,20 +52,22 @@ func Parse(text string, env Env) ([]Action, error) {
 	p := &parser{text: text, env: env}
 	var list []Action
 	for {
+		p.skipSpace()
+		start := p.at
 		a, err := p.action()
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, a)
+		if err := (&Rule{Actions: list}).Check(); err != nil {
+			return nil, &ParseError{start, err.Error()}
+		}
 		if p.skipSpace(); p.at == len(text) {
 			break
 		}
 		if !p.take(',') {
 			return nil, p.bad(p.at, "want a comma or the end, have %q", p.text[p.at:])
 		}
-	}
-	if err := (&Rule{Actions: list}).Check(); err != nil {
-		return nil, &ParseError{0, err.Error()}
 	}
 	return list, nil
 }

@@ -62,7 +62,7 @@ func TestParseErrors(t *testing.T) {
 		{"openat", "set filename.x 1", 4, "no structure"}, {"openat,read", "set filename 1", 4, "read has no argument"},
 		{"newfstatat", `set statbuf.st_size "x"`, 20, "arguments only"},
 		{"", "short -1", 5, "not negative"}, {"", "delay 10", 6, "units"}, {"", "delay 2s..1s", 6, "smaller first"}, {"", "delay exp", 9, "a time"},
-		{"", "signal NOPE", 7, "no signal"}, {"", "signal 65", 7, "no signal"}, {"", "fail EIO, return 3", 0, "only one of them"},
+		{"", "signal NOPE", 7, "no signal"}, {"", "signal 65", 7, "no signal"}, {"", "fail EIO, return 3", 10, "only one of them"},
 	} {
 		env := Env{}
 		if tt.calls != "" {

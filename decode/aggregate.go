@@ -7,8 +7,10 @@ func (c *Call) structure(v *Value, b []byte) {
 	st := v.Type.Struct
 	if c.depth+1 >= len(c.frames) {
 		v.State = Address
+		c.gaveUp(v.Type, c.slot, c.slot)
 		return
 	}
+	base := c.slot
 	up := &c.frames[c.depth]
 	c.depth++
 	c.frames[c.depth] = frame{call: c, st: st, buf: b, params: v.Type.Params, up: up, was: c.was}
@@ -66,6 +68,7 @@ func (c *Call) structure(v *Value, b []byte) {
 			}
 		}
 		n++
+		c.slot = base + uint64(off)
 		if m.When != nil && c.guarded(s, m.When, num) {
 			continue
 		}
@@ -182,10 +185,10 @@ func (c *Call) array(v *Value, inline []byte) {
 	}
 	v.Size = int(n)
 	show, more := c.elems(n)
-	b := inline
+	b, base := inline, c.slot
 	if inline == nil || t.Dir != 0 {
 		c.region(t, v.Addr, v.Size*es)
-		b = c.read(v.Addr, show*es)
+		b, base = c.read(v.Addr, show*es), v.Addr
 		if show > 0 && len(b) < es {
 			v.State = Address
 			return
@@ -197,6 +200,9 @@ func (c *Call) array(v *Value, inline []byte) {
 		more = true
 	}
 	v.More = more
+	if more { // what the other elements point to is not known
+		c.gaveUp(t, c.slot, v.Addr)
+	}
 	v.Sub = c.values(show)
 	was := c.was
 	defer func() { c.was = nil }()
@@ -211,6 +217,7 @@ func (c *Call) array(v *Value, inline []byte) {
 		if es <= 8 {
 			num = load(e, es)
 		}
+		c.slot = base + uint64(i*es)
 		c.value(s, num, e)
 	}
 }
@@ -262,9 +269,13 @@ func (c *Call) strings(v *Value) {
 	c.region(t, v.Addr, (count+1)*w)
 	v.Size = count
 	v.More = v.More || count > len(ptrs)
+	if v.More {
+		c.gaveUp(t, c.slot, v.Addr)
+	}
 	v.Sub = c.values(len(ptrs))
 	for i, p := range ptrs {
 		v.Sub[i].Type = elem
+		c.slot = v.Addr + uint64(i*w)
 		c.value(&v.Sub[i], p, nil)
 	}
 }

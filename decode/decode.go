@@ -88,6 +88,8 @@ type Call struct {
 	spareText int    // bytes of strings that may still be read in this stage
 	budget    int    // bytes left for the buffers of an array with a total, -1: no total
 	visit     func(Region)
+	visited   int    // regions of this walk
+	slot      uint64 // where the value that is being decoded stands: a register's index or an address
 }
 
 // arg is the value of an argument, cut to its type's width and sign-extended if signed.
@@ -313,8 +315,9 @@ func (c *Call) guarded(v *Value, when *syscalls.Expr, n uint64) bool {
 	v.Addr = n
 	if when.Eval(&c.frames[c.depth]) == 0 {
 		v.State = Address
+		c.gaveUp(v.Type, c.slot, n)
 	} else {
-		c.pointee(v)
+		c.follow(v)
 	}
 	return true
 }
@@ -334,10 +337,19 @@ func (c *Call) value(v *Value, n uint64, inline []byte) {
 	case t.Dir == syscalls.Out && !c.Done, t.Dir&syscalls.Out != 0 && c.Failed:
 		v.State = Address
 		if c.visit != nil {
-			c.pointee(v)
+			c.follow(v)
 		}
 	default:
-		c.pointee(v)
+		c.follow(v)
+	}
+}
+
+// follow decodes what a pointer points to and tells if nothing came of it.
+func (c *Call) follow(v *Value) {
+	slot, visited, t := c.slot, c.visited, v.Type
+	c.pointee(v)
+	if c.visited == visited {
+		c.gaveUp(t, slot, v.Addr)
 	}
 }
 
@@ -391,6 +403,7 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 			v.State = Null
 		} else {
 			v.State = Address
+			c.gaveUp(t, c.slot, n)
 		}
 	}
 	c.format(v)
@@ -430,6 +443,11 @@ func (c *Call) pointee(v *Value) {
 	addr := v.Addr
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath:
+		if c.visit != nil && t.Dir == syscalls.Out && t.Len != nil && !c.Done { // what stands there now does not matter
+			v.State = Address
+			c.region(t, addr, c.length(t, maxBuffer))
+			return
+		}
 		limit := c.limit()
 		if t.Kind == syscalls.KindPath {
 			limit = maxPath
@@ -528,6 +546,7 @@ func (c *Call) pointee(v *Value) {
 			return
 		}
 		v.Size = n
+		c.slot = addr
 		c.structure(v, b)
 	case syscalls.KindUnion:
 		c.union(v, 0, nil)

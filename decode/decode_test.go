@@ -131,6 +131,39 @@ func TestRegions(t *testing.T) {
 	}
 }
 
+// TestPointers holds every pointer that the kernel may follow, and the place where it stands, against what is said in the manual pages.
+func TestPointers(t *testing.T) {
+	mem := space{
+		0x1000: words(0x2000, 16, 0x3000, 2, 0x4000, 8, 0), // struct msghdr
+		0x3000: words(0x5000, 10, 0x6000, 20), 0x2000: make([]byte, 16), 0x4000: make([]byte, 8),
+		0x5000: make([]byte, 10), 0x6000: make([]byte, 20),
+		0x7000: []byte("/etc/passwd\x00"), 0x8000: words(0x7000, 0x9999, 0),
+	}
+	for _, c := range []struct {
+		name string
+		args [6]uint64
+		want string
+	}{
+		{"read", [6]uint64{0, 0x5000, 10}, "1:5000+10"},
+		{"read", [6]uint64{0, 0x5000, 0}, "1:5000+0"},
+		{"openat", [6]uint64{0, 0xdead, 0}, "1:dead+0"}, // not readable
+		{"writev", [6]uint64{0, 0x3000, 2}, "1:3000+32 3000:5000+10 3010:6000+20"},
+		{"sendmsg", [6]uint64{0, 0x1000, 0}, "1:1000+56 1000:2000+16 1010:3000+32 3000:5000+10 3010:6000+20 1020:4000+8"},
+		{"execve", [6]uint64{0x7000, 0x8000, 0}, "0:7000+12 1:8000+24 8000:7000+12 8008:9999+0"},
+		{"nfsservctl", [6]uint64{0, 0x11, 0x22}, "1:11+0 2:22+0"}, // not described
+		{"getcwd", [6]uint64{0x5000, 10}, "0:5000+10"},
+	} {
+		desc, nr := describe(t, c.name)
+		var call decode.Call
+		call.Enter(desc, syscalls.AMD64, nr, c.args, mem, decode.Options{})
+		var got []string
+		call.Pointers(func(r decode.Region) { got = append(got, fmt.Sprintf("%x:%x+%d", r.Slot, r.Addr, r.Len)) })
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %s, want %s", c.name, s, c.want)
+		}
+	}
+}
+
 // hostile is memory whose every byte depends on its address and a seed, and of which some pages are missing.
 type hostile struct{ seed uint64 }
 

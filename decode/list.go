@@ -12,7 +12,7 @@ const maxList = 1 << 16 // bytes of a list that are decoded
 func (c *Call) list(v *Value, inline []byte) {
 	t := v.Type
 	st := t.Elem.Struct
-	b := inline
+	b, base := inline, c.slot
 	if t.Dir != 0 {
 		n := c.length(t, maxBuffer)
 		if c.budget >= 0 {
@@ -20,7 +20,7 @@ func (c *Call) list(v *Value, inline []byte) {
 			c.budget -= n
 		}
 		c.region(t, v.Addr, n)
-		n = min(n, maxList)
+		n, base = min(n, maxList), v.Addr
 		if b = c.read(v.Addr, n); len(b) < n {
 			v.State = Address
 			return
@@ -34,13 +34,14 @@ func (c *Call) list(v *Value, inline []byte) {
 	}
 	v.Size = len(b)
 	count := 0
-	c.elements(b, align, st, func([]byte) { count++ })
+	c.elements(b, align, st, func(int, []byte) { count++ })
 	show, more := c.elems(uint64(count))
 	v.Sub, v.More = c.values(show), more
 	i := 0
-	c.elements(b, align, st, func(e []byte) {
+	c.elements(b, align, st, func(off int, e []byte) {
 		if i < show {
 			v.Sub[i].Type = t.Elem
+			c.slot = base + uint64(off)
 			c.value(&v.Sub[i], 0, e)
 			i++
 		}
@@ -49,22 +50,23 @@ func (c *Call) list(v *Value, inline []byte) {
 
 // elements cuts a list into its elements. One that is longer than what is left is cut short; one
 // that is shorter than its fixed part ends the list.
-func (c *Call) elements(b []byte, align int, st *syscalls.Struct, visit func([]byte)) {
+func (c *Call) elements(b []byte, align int, st *syscalls.Struct, visit func(off int, e []byte)) {
 	first := st.Fields[0].Type
 	for first.Kind == syscalls.KindStruct {
 		first = first.Struct.Fields[0].Type
 	}
 	w := first.Size(c.layout)
 	head := headSize(st, c.layout)
-	for len(b) >= head && len(b) >= w {
+	for off := 0; len(b) >= head && len(b) >= w; {
 		n := int(min(load(b, w), maxList))
 		e := min(max(n, head), len(b))
-		visit(b[:e:e])
+		visit(off, b[:e:e])
 		next := (n + align - 1) / align * align
 		if n < head || next >= len(b) {
 			return
 		}
 		b = b[next:]
+		off += next
 	}
 }
 

@@ -1,6 +1,8 @@
 package event
 
-// injected marks a call as strace 6.1 does.
+import "strings"
+
+// injected marks a call as strace 6.1 does, and says what a dry run has left undone.
 func (t *Text) injected(i *Injected) {
 	switch {
 	case i.Args && i.Result:
@@ -12,6 +14,11 @@ func (t *Text) injected(i *Injected) {
 	}
 	if i.Delayed {
 		t.buf = append(t.buf, " (DELAYED)"...)
+	}
+	for _, a := range i.Actions {
+		if strings.HasPrefix(a, "would ") {
+			t.buf = append(append(append(t.buf, " ("...), a...), ')')
+		}
 	}
 }
 

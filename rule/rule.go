@@ -13,6 +13,7 @@ package rule
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"farcall"
@@ -101,6 +102,11 @@ func skipSpace(text string, at int) int {
 // late tells whether the rule can be decided only when the kernel has answered.
 func (r *Rule) late() bool { return r.If != nil && r.If.Needs(r.table)&filter.NeedExit != 0 }
 
+// Stops tells whether the rule has the tracer let go of a process, which it can only without a seccomp filter (farcall.SeccompOff).
+func (r *Rule) Stops() bool {
+	return slices.ContainsFunc(r.Actions, func(a action.Action) bool { return a.Text == "stop" })
+}
+
 // Needs is what the rule's condition asks for.
 func (r *Rule) Needs() filter.Needs {
 	if r.If == nil {
@@ -157,7 +163,8 @@ type Options struct {
 }
 
 // Compile makes rules as package action applies them. All that match a call are applied, in order; of several actions that answer the call, or
-// have another one executed, the first is done. A condition's count counts the matches in all threads together.
+// have another one executed, the first is done. A condition's count counts the matches in all threads together. The execve by which the
+// tracer starts its program is left alone.
 func Compile(rules []*Rule, o Options) ([]action.Rule, error) {
 	out := make([]action.Rule, 0, len(rules))
 	for i, r := range rules {
@@ -165,12 +172,16 @@ func Compile(rules []*Rule, o Options) ([]action.Rule, error) {
 		if o.Name != nil {
 			a.Name = o.Name(i, r)
 		}
+		a.If = func(c *farcall.Call) bool { return !c.First() }
 		if r.If != nil {
 			p, err := r.If.Compile(r.table)
 			if err != nil {
 				return nil, err
 			}
 			a.If = func(c *farcall.Call) bool {
+				if c.First() {
+					return false
+				}
 				env := c.Env()
 				switch p.Entry(env) {
 				case filter.True:

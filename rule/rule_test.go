@@ -2,11 +2,14 @@ package rule
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
 
 	"farcall/filter"
+	"farcall/syscalls"
 )
 
 func TestParse(t *testing.T) {
@@ -52,7 +55,7 @@ func TestParseErrors(t *testing.T) {
 		{`openat if then skip`, "", 11},
 		{`openat then`, "", 12},
 		{`openat then fail EFOO`, "no error", 18},
-		{`openat then fail EIO, return 1`, "only one of them can be done", 12},
+		{`openat then fail EIO, return 1`, "only one of them can be done", 23},
 		{`openat if ret == 3 then skip`, "is done before the call", 25},
 		{`openat then set foo 3`, "foo", 17},
 	} {
@@ -80,6 +83,42 @@ func TestParseFile(t *testing.T) {
 	}
 }
 
+// TestReach: the program stops at no call for which a rule cannot match.
+func TestReach(t *testing.T) {
+	abi := syscalls.AMD64
+	openat, _ := abi.Number("openat")
+	read, _ := abi.Number("read")
+	for _, x := range []struct {
+		text         string
+		openat, read bool // it may match
+	}{
+		{`openat if args.filename glob "/etc/*" then fail ENOENT`, true, false},
+		{`any if name == read then short 1`, false, true},
+		{`any then log`, true, true},
+		{`openat|read if args.filename == "x" then fail EIO`, true, false},
+	} {
+		r, err := Parse(x.text, Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reach := r.Reach()
+		if got := reach.Calls.Has(abi, openat); got != x.openat {
+			t.Errorf("%s: openat: %v", x.text, got)
+		}
+		if got := reach.Calls.Has(abi, read); got != x.read {
+			t.Errorf("%s: read: %v", x.text, got)
+		}
+	}
+	r, err := Parse(`read if args.count > 1M then short 1`, Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cond := r.Reach().When(abi, read)
+	if cond == nil || cond.Holds(&[6]uint64{2: 1 << 20}) || !cond.Holds(&[6]uint64{2: 1<<20 + 1}) {
+		t.Errorf("the kernel is asked for %v", cond)
+	}
+}
+
 // TestDocumentation reads the rules in docs/interception.md.
 func TestDocumentation(t *testing.T) {
 	text, err := os.ReadFile("../docs/interception.md")
@@ -103,7 +142,9 @@ func TestDocumentation(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"openat then skip", `read if fd.path == "x" and count == 2 then short 1, delay 1ms..2ms after`, "any then", "if if then then", "openat if ( then fail"} {
+	for _, s := range []string{"openat then skip", `read if fd.path == "x" and count == 2 then short 1, delay 1ms..2ms after`, "any then", "if if then then", "openat if ( then fail",
+		`/^open/ then skip`, `statx then set buffer.stx_size 5, set buffer.stx_uid 0`, `read if failed then result -EIO`, `openat,read@32 then return -0x10`,
+		`openat then set filename "x\x41" , signal USR1 after`, `write then replace getpid()`, "\x80 then \xff", `read then set buf hex:00ff`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -116,8 +157,15 @@ func FuzzParse(f *testing.F) {
 			_, _ = ee.Caret()
 			return
 		}
-		if _, err := Parse(r.Text, Env{}); err != nil {
-			t.Fatalf("%q: again: %v", text, err)
+		again, err := Parse(r.Text, Env{})
+		if err != nil || *again.Calls != *r.Calls || fmt.Sprint(again.Actions) != fmt.Sprint(r.Actions) {
+			t.Fatalf("%q: again: %v, %v", text, again, err)
+		}
+		if _, err := Compile([]*Rule{r, again}, Options{}); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if err := Explain(io.Discard, []*Rule{r, again}, func(*Rule) bool { return false }); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -39,7 +39,8 @@ func goFixture(t testing.TB, name string, flags ...string) string {
 	if err := os.WriteFile(src, []byte(sourceGo), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "go", append(append([]string{"build", "-buildvcs=false"}, flags...), "-o", out, src)...)
+	// The external linker is for cgo; the tests themselves run without.
+	run(t, "env", append(append([]string{"CGO_ENABLED=1", "go", "build", "-buildvcs=false"}, flags...), "-o", out, src)...)
 	return out
 }
 

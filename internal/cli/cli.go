@@ -97,6 +97,9 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		newDoctorCommand(std),
 		newSymbolsCommand(std),
 		newHeaderCommand(std),
+		newProxyCommand(std),
+		newServeCommand(std),
+		newCertsCommand(std),
 		newVersionCommand(std),
 	)
 	return root

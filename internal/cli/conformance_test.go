@@ -67,6 +67,9 @@ func runTracer(t *testing.T, path string, argv []string, pid *int) outcome {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = append([]string{"strace"}, argv...)
+	if len(argv) > 0 && argv[0] == "trace" { // farcall under its own name
+		cmd.Args = append([]string{"farcall"}, argv...)
+	}
 	cmd.Dir = dir
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "FIX_OUTER=1"}

@@ -13,6 +13,9 @@ that the program makes and the signals it gets.
 
   farcall trace ls -l          what does ls ask of the kernel?
   farcall trace -f -p 1234     and what does that running process?
+  farcall trace --in main PROG what does its main ask for?
+  farcall run --rule RULE PROG what if some of its calls went otherwise?
+  farcall proxy --to HOST PROG run it here, on the files of another host
   farcall doctor               does tracing work here, and if not, why?
   farcall symbols a.out main   where is the function main?`
 
@@ -135,6 +138,7 @@ var traceHelp = []helpGroup{
 		{"    --rules=FILE", "rules from a file, one a line, # for comments"},
 		{"    --explain", "say how each rule is served and which others are for the same calls; without PROG do nothing else"},
 		{"    --dry-run", "do nothing, but say in --format=json what would have been done"},
+		{"    --emulate", "calls that a rule answers cost one stop, others four (PTRACE_SYSEMU); not with --in"},
 		{"    --inject=SET:WHAT[:...]", "change calls of SET, also -e inject=; WHAT: error=ERRNO, retval=VALUE, signal=SIG, syscall=CALL, delay_enter=TIME, delay_exit=TIME, poke_enter=@argN=HEX, poke_exit=@argN=HEX, when=FIRST[..LAST][+STEP]"},
 		{"    --fault=SET[:...]", "make calls of SET fail, also -e fault=; error=ERRNO (default ENOSYS), when="},
 	}},

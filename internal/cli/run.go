@@ -18,6 +18,9 @@ Run PROG with some of its system calls changed, and show nothing of them.
   --inject=SET:...    as strace has it; also -e inject=, -e fault=
   --explain           say how each rule is served, and how rules meet
   --dry-run           do nothing; with trace: show what would have been done
+  --emulate           the kernel does not see a call before the rules have
+                      (PTRACE_SYSEMU): one stop for each that they answer, three
+                      more for each that they leave to the kernel
   --in=FUNCTION       only while a thread is inside of that function
   -f                  in the processes that PROG starts, too
 

@@ -121,7 +121,7 @@ func TestJSONKeepsItsSchema(t *testing.T) {
 			"-f -e inject=getppid:error=EINTR:delay_exit=1:when=1 -e inject=write:delay_exit=1:when=1"} {
 			row.options = options + " --format=json -o out"
 			var pid int
-			out := runTracer(t, tr.farcall, row.argv(tr.fixture), &pid)["file out"]
+			out := runTracer(t, tr.farcall, append([]string{"trace"}, row.argv(tr.fixture)...), &pid)["file out"]
 			if out == "" {
 				t.Errorf("%s: nothing: the trace is empty", row.name())
 			}

@@ -219,6 +219,9 @@ func (p *traceParser) checkQuiet() error {
 }
 
 func (p *traceParser) checkServed() error {
+	if p.o.Emulate && len(p.o.Regions.In) > 0 {
+		return misuse("--emulate and --in exclude each other")
+	}
 	if len(p.missing) > 0 {
 		return notYet(strings.Join(p.missing, ", "))
 	}

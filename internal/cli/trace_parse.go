@@ -396,6 +396,7 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 	optRule:       ruleOption(false),
 	optRules:      ruleOption(true),
 	optDryRun:     set(func(p *traceParser) *bool { return &p.o.DryRun }),
+	optEmulate:    set(func(p *traceParser) *bool { return &p.o.Emulate }),
 	optExplain:    set(func(p *traceParser) *bool { return &p.o.Explain }),
 	optWhere:      condition(func(c *TraceConditions) **filter.Expr { return &c.Where }),
 	optCountWhere: condition(func(c *TraceConditions) **filter.Expr { return &c.CountWhere }),

@@ -41,7 +41,7 @@ func openProfile(o *TraceOptions) (*profiling, error) {
 // add counts a call that is shown.
 func (p *profiling) add(ev *event.Event) {
 	if p != nil && !ev.Lost {
-		p.profile.Add(ev, "")
+		p.profile.Add(ev, ev.Region)
 	}
 }
 

@@ -8,11 +8,12 @@ import (
 	"farcall/internal/inject"
 )
 
-// refuse leaves injected errors that the trace does not show to the kernel: the calls then cost nothing.
+// refuse leaves injected errors that the trace does not show to the kernel: the calls then cost nothing. A filter is inherited, so that can be
+// only where what the program starts is meant, too.
 func (r *traceRun) refuse(t *farcall.Options) {
 	o := r.opts
 	if o.Status.Has(StatusFailed) || o.Summary != SummaryOff || len(o.Paths) > 0 || o.TraceFDs != nil || t.Calls == nil ||
-		len(o.Attach) > 0 {
+		len(o.Attach) > 0 || !o.Follow {
 		return
 	}
 	t.Refuse = inject.Refusals(o.Injections)

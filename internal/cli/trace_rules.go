@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 
 	"farcall"
@@ -19,6 +20,7 @@ type TraceRules struct {
 	Rules   []ruleSource
 	DryRun  bool // --dry-run
 	Explain bool // --explain
+	Emulate bool // --emulate
 	Silent  bool // farcall run: nothing of calls is shown
 }
 
@@ -77,6 +79,9 @@ func (r *traceRun) addRules(t *farcall.Options) {
 		return
 	}
 	t.Undecoded = false
+	if slices.ContainsFunc(r.rules, (*rule.Rule).Stops) {
+		t.Seccomp = farcall.SeccompOff
+	}
 	for _, one := range r.rules {
 		if !r.inKernel(one) {
 			r.reach = r.reach.Union(one.Reach())
@@ -85,15 +90,15 @@ func (r *traceRun) addRules(t *farcall.Options) {
 }
 
 // inKernel tells whether the seccomp filter serves a rule alone: one that only lets calls fail, whatever their arguments, which the trace does not
-// show, and for which there is no other rule.
+// show, and for which there is no other rule. What the program starts inherits the filter and has to be meant, too (-f).
 func (r *traceRun) inKernel(one *rule.Rule) bool {
 	o := r.opts
-	if one.If != nil || len(one.Actions) != 1 || one.Actions[0].Errno == 0 || o.DryRun || len(o.Attach) > 0 || len(o.Regions.In) > 0 ||
-		o.Seccomp == SeccompOff || !o.Silent && !one.Calls.Intersect(o.Calls).IsEmpty() {
+	if one.If != nil || len(one.Actions) != 1 || one.Actions[0].Errno == 0 || o.DryRun || len(o.Attach) > 0 || !o.Follow || len(o.Regions.In) > 0 ||
+		o.Seccomp == SeccompOff || startsPrograms(one.Calls) || !o.Silent && !one.Calls.Intersect(o.Calls).IsEmpty() {
 		return false
 	}
 	for _, other := range r.rules {
-		if other != one && !other.Calls.Intersect(one.Calls).IsEmpty() {
+		if other.Stops() || other != one && !other.Calls.Intersect(one.Calls).IsEmpty() {
 			return false
 		}
 	}
@@ -103,6 +108,14 @@ func (r *traceRun) inKernel(one *rule.Rule) bool {
 		}
 	}
 	return true
+}
+
+// startsPrograms tells whether a set has calls of which farcall itself makes the first: its filter is no use for them.
+func startsPrograms(s *filter.CallSet) bool {
+	own := new(filter.CallSet)
+	own.AddName("execve")
+	own.AddName("execveat")
+	return !s.Intersect(own).IsEmpty()
 }
 
 // useRules applies rules and injections: rules first, in the order given.

@@ -189,6 +189,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 		t.Decode.StringLimit = -1
 	}
 	t.Stacks = r.stackOptions()
+	t.Emulate = o.Emulate
 	info := linux.NewFDInfo(lookedUp(o))
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use

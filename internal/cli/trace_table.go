@@ -87,6 +87,7 @@ const (
 	optRules
 	optDryRun
 	optExplain
+	optEmulate
 	optWhere
 	optCountWhere
 	optStopWhen
@@ -191,6 +192,7 @@ var traceOptions = []option{
 	{id: optRules, long: "rules", arg: requiredArg, later: true},
 	{id: optDryRun, long: "dry-run", later: true},
 	{id: optExplain, long: "explain", later: true},
+	{id: optEmulate, long: "emulate", later: true},
 	{id: optWhere, long: "where", arg: requiredArg, later: true},
 	{id: optCountWhere, long: "count-where", arg: requiredArg, later: true},
 	{id: optStopWhen, long: "stop-when", arg: requiredArg, later: true},

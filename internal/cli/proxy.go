@@ -1,0 +1,305 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"farcall/internal/proxy"
+	"farcall/remote"
+	"farcall/remote/certs"
+	"farcall/remote/client"
+
+	"github.com/spf13/cobra"
+)
+
+const proxyHelp = `Run a program whose files are another host's: its system calls are executed by
+a "farcall serve" there. The program itself, and what it is linked to, come from
+this host.
+
+Without --view prefix=DIR, every path leads to the other host except /usr, /bin,
+/sbin, /lib*, /proc, /dev, /sys, and what the dynamic linker needs of /etc. Globs
+change that; the last one that matches decides, and is about all that is below.`
+
+const proxyExamples = `  farcall proxy --to unix:///run/farcall.sock -- ls -l /etc
+  farcall proxy --command 'ssh host farcall serve --stdio' -- bash
+  farcall proxy --to unix:///run/farcall.sock --view prefix=/r -- cp /r/etc/hosts .
+  farcall proxy --which /etc/hosts --local '/etc/host*'`
+
+// proxyOptions are the command's options.
+type proxyOptions struct {
+	to, command string
+	naive       bool
+	mechanism   string
+	view        string
+	rules       ruleFlags
+	dir         string
+	local       bool
+	which       string
+	stats       string
+	cache       string
+	net         string
+	tls         string
+	onLoss      string
+	debug       bool
+}
+
+// newProxyCommand runs a program on the files of another host.
+func newProxyCommand(std Streams) *cobra.Command {
+	var o proxyOptions
+	cmd := &cobra.Command{
+		Use:                   "proxy --to ADDRESS|--command COMMAND [options] [--] PROG [ARG]...",
+		Short:                 "Run a program on the files of another host",
+		Long:                  proxyHelp,
+		Example:               proxyExamples,
+		DisableFlagsInUseLine: true,
+		RunE:                  func(_ *cobra.Command, args []string) error { return runProxy(std, o, args) },
+	}
+	f := cmd.Flags()
+	f.SetInterspersed(false)
+	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
+	f.StringVar(&o.command, "command", "", "a shell `COMMAND` that runs a server over its standard input and output")
+	f.StringVar(&o.tls, "tls", "", "use TLS over TCP, with the certificates in `DIR` that farcall certs has made")
+	f.BoolVar(&o.naive, "naive", false, "forward call by call, by ptrace, and fetch nothing ahead")
+	f.StringVar(&o.mechanism, "mechanism", "auto", "how calls are intercepted (`auto|notify|ptrace`)")
+	f.StringVar(&o.view, "view", "overlay", "overlay, or prefix=`DIR`: only what is below DIR is the other host's")
+	f.Var(ruleFlag{&o.rules, "local"}, "local", "paths that match `GLOB` are this host's")
+	f.Var(ruleFlag{&o.rules, "remote"}, "remote", "paths that match `GLOB` are the other host's")
+	f.Var(ruleFlag{&o.rules, ""}, "rule", "`GLOB=SIDE`: local, remote, remote-then-local, local-then-remote, hide, readonly")
+	f.StringVar(&o.dir, "cwd", "/", "start in directory `DIR`")
+	f.BoolVar(&o.local, "local-identity", false, "uname, getuid and the like tell of this host")
+	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
+	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
+	f.StringVar(&o.net, "net", "local", "connect sockets from this host, or from the other (`local|remote`)")
+	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
+	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
+	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
+	return cmd
+}
+
+// ruleFlags are the rules in the order in which they were given.
+type ruleFlags []proxy.Rule
+
+// ruleFlag adds a rule for one of the options.
+type ruleFlag struct {
+	rules *ruleFlags
+	name  string // of the side, "" if it follows the glob
+}
+
+func (f ruleFlag) String() string { return "" }
+
+func (f ruleFlag) Type() string { return "glob" }
+
+// Set adds a rule.
+func (f ruleFlag) Set(s string) error {
+	name, from := f.name, "--rule "+s
+	if name == "" {
+		i := strings.LastIndexByte(s, '=')
+		if i < 0 {
+			return errors.New("not GLOB=SIDE")
+		}
+		s, name = s[:i], s[i+1:]
+	} else {
+		from = "--" + name + " " + s
+	}
+	side, err := proxy.ParseSide(name)
+	if err == nil {
+		err = new(proxy.View).Add(proxy.Rule{Glob: s})
+	}
+	if err != nil {
+		return err
+	}
+	*f.rules = append(*f.rules, proxy.Rule{Glob: s, Side: side, From: from})
+	return nil
+}
+
+// makeView makes the view that the options describe.
+func (o *proxyOptions) makeView() (proxy.View, error) {
+	v := proxy.Overlay()
+	if dir, ok := strings.CutPrefix(o.view, "prefix="); ok {
+		var err error
+		if v, err = proxy.PrefixView(dir); err != nil {
+			return v, fail("%v", err)
+		}
+	} else if o.view != "overlay" {
+		return v, &commandError{text: "invalid --view argument: '" + o.view + "'", hint: "it is overlay or prefix=DIR"}
+	}
+	for _, r := range o.rules {
+		if err := v.Add(r); err != nil {
+			return v, fail("%v", err)
+		}
+	}
+	return v, nil
+}
+
+// runProxy is the command.
+func runProxy(std Streams, o proxyOptions, args []string) error {
+	view, err := o.makeView()
+	if err != nil {
+		return err
+	}
+	if o.which != "" {
+		return explainPath(std, view, o.which)
+	}
+	switch {
+	case len(args) == 0:
+		return misuse("no program given")
+	case (o.to != "") == (o.command != ""):
+		return misuse("proxy wants --to or --command")
+	}
+	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
+	switch o.net {
+	case "local":
+	case "remote":
+		if run.Ptrace {
+			return misuse("--net remote needs user notification")
+		}
+		run.Net = true
+	default:
+		return &commandError{text: "invalid --net argument: '" + o.net + "'", hint: "it is local or remote"}
+	}
+	switch o.onLoss {
+	case "eio":
+	case "kill":
+		run.Kill = true
+	default:
+		return &commandError{text: "invalid --on-loss argument: '" + o.onLoss + "'", hint: "it is eio or kill"}
+	}
+	if o.cache != "strict" {
+		run.TTL, err = time.ParseDuration(o.cache)
+		if err != nil || run.TTL < 0 {
+			return &commandError{text: "invalid --cache argument: '" + o.cache + "'", hint: "it is strict, or a time such as 500ms or 3s"}
+		}
+	}
+	switch {
+	case o.mechanism == "ptrace" || o.naive && o.mechanism == "auto":
+		run.Ptrace = true
+	case o.naive:
+		return misuse("--naive forwards by ptrace")
+	case o.mechanism != "auto" && o.mechanism != "notify":
+		return &commandError{text: "invalid --mechanism argument: '" + o.mechanism + "'", hint: "it is auto, notify or ptrace"}
+	}
+	if run.Path = programPath(args[0], view); run.Path == "" {
+		return &commandError{text: args[0] + ": not found on this host", hint: "name a program of the other host by its path"}
+	}
+	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help proxy"}
+	if o.debug {
+		run.Debug = func(format string, args ...any) { messages.Warn(fmt.Sprintf(format, args...)) }
+	}
+	if run.Conn, err = connect(o, std.Err); err != nil {
+		return err
+	}
+	defer run.Conn.Close()
+	status, err := run.Run(context.Background())
+	if o.stats != "" {
+		if serr := writeStats(o.stats, &run); err == nil {
+			err = serr
+		}
+	}
+	if err != nil {
+		return fail("%v", err)
+	}
+	if status.Signal != 0 {
+		return exitStatus(128 + int(status.Signal))
+	}
+	return exitStatus(status.Code)
+}
+
+// programPath finds a program of this host. One that is named by a path may be the other host's: that is for the run to find out.
+func programPath(word string, v proxy.View) string {
+	if strings.Contains(word, "/") {
+		return word
+	}
+	var here []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if !path.IsAbs(dir) {
+			continue
+		}
+		if side, _, _ := v.Place(dir); side == proxy.Local {
+			here = append(here, dir)
+		}
+	}
+	return searchPath(word, strings.Join(here, ":"))
+}
+
+// connect begins the session.
+func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
+	if o.command != "" {
+		c, err := remote.DialCommand(o.command, stderr)
+		if err != nil {
+			return nil, fail("%v", err)
+		}
+		conn, err := client.New(c)
+		if err != nil {
+			return nil, &commandError{text: o.command + ": " + err.Error(), hint: "the command has to run 'farcall serve --stdio'"}
+		}
+		return conn, nil
+	}
+	a, err := remote.ParseAddress(o.to)
+	if err != nil {
+		return nil, fail("%v", err)
+	}
+	var secure *tls.Config
+	if o.tls != "" {
+		if a.Network != "tcp" {
+			return nil, misuse("--tls is for tcp://")
+		}
+		if secure, err = certs.Client(o.tls, a.Host()); err != nil {
+			return nil, fail("%v", err)
+		}
+	}
+	c, err := remote.Dial(context.Background(), a, secure, stderr)
+	if err != nil {
+		return nil, &commandError{text: err.Error(), hint: "is 'farcall serve --listen " + o.to + "' running?"}
+	}
+	conn, err := client.New(c)
+	if err != nil {
+		return nil, fail("%s: %v", o.to, err)
+	}
+	return conn, nil
+}
+
+// explainPath says where a path leads.
+func explainPath(std Streams, v proxy.View, name string) error {
+	if !path.IsAbs(name) {
+		return fail("%s: not an absolute path", name)
+	}
+	side, far, rule := v.Place(name)
+	why := "no rule"
+	if rule != nil {
+		why = "rule " + rule.Glob + ", " + rule.From
+	}
+	fmt.Fprintf(std.Out, "%s: %v", name, side)
+	if side != proxy.Local && side != proxy.Hide && far != name {
+		fmt.Fprintf(std.Out, ", as %s", far)
+	}
+	fmt.Fprintf(std.Out, " (%s)\n", why)
+	return nil
+}
+
+// writeStats writes the counters as one JSON object.
+func writeStats(file string, run *proxy.Run) error {
+	c := run.Conn.Counts()
+	b, err := json.MarshalIndent(struct {
+		Calls      proxy.Counts `json:"calls"`
+		RoundTrips int64        `json:"round_trips"`
+		OneWay     int64        `json:"one_way"`
+		Sent       int64        `json:"bytes_sent"`
+		Received   int64        `json:"bytes_received"`
+	}{run.Counts, c.RoundTrips, c.OneWay, c.Sent, c.Received}, "", "  ")
+	if err == nil {
+		err = os.WriteFile(file, append(b, '\n'), 0o666)
+	}
+	if err != nil {
+		return fail("%v", err)
+	}
+	return nil
+}

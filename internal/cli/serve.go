@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+
+	"farcall/remote"
+	"farcall/remote/certs"
+	"farcall/remote/server"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+const serveHelp = `Execute the system calls that "farcall proxy" sends from another host.
+
+A unix socket admits root and the user that the server runs as. TCP admits
+clients with a certificate (--tls); without, it is for the loopback interface
+only, and with --insecure, as any user could connect. With
+--stdio whoever starts the server is served: over ssh, or kubectl exec.
+
+Clients can name every file that the user the server runs as can, or those below
+--root. They can look at files; --allow rw lets them change some too.`
+
+const serveExamples = `  farcall serve --listen unix:///run/farcall.sock --root /srv/data --allow rw
+  ssh host farcall serve --stdio`
+
+// serveOptions are the command's options.
+type serveOptions struct {
+	listen   string
+	stdio    bool
+	insecure bool
+	root     string
+	allow    string
+	audit    string
+	connect  []string
+	tls      string
+}
+
+// newServeCommand executes calls for others.
+func newServeCommand(std Streams) *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:                   "serve --listen ADDRESS|--stdio [--root DIR] [--allow ro|rw] [--audit FILE]",
+		Short:                 "Execute system calls for programs of other hosts",
+		Long:                  serveHelp,
+		Example:               serveExamples,
+		DisableFlagsInUseLine: true,
+		Args:                  cobra.NoArgs,
+		RunE:                  func(*cobra.Command, []string) error { return runServe(std, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "", "serve clients that connect to `ADDRESS`: unix:///PATH or tcp://HOST:PORT")
+	f.BoolVar(&o.stdio, "stdio", false, "serve one client over standard input and output")
+	f.BoolVar(&o.insecure, "insecure", false, "serve TCP clients without knowing who they are")
+	f.StringVar(&o.root, "root", "", "let clients see nothing but `DIR`, as their root directory")
+	f.StringVar(&o.allow, "allow", "ro", "ro: clients look at files; rw: they change them too (`ro|rw`)")
+	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, or one of these and :PORT")
+	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
+	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
+	return cmd
+}
+
+// runServe is the command.
+func runServe(std Streams, o serveOptions) error {
+	var opts server.Options
+	switch o.allow {
+	case "ro":
+	case "rw":
+		opts.Write = true
+	default:
+		return &commandError{text: "invalid --allow argument: '" + o.allow + "'", hint: "it is ro or rw"}
+	}
+	for _, c := range o.connect {
+		d, err := server.ParseDestination(c)
+		if err != nil {
+			return fail("%v", err)
+		}
+		opts.Connect = append(opts.Connect, d...)
+	}
+	if (o.listen != "") == o.stdio {
+		return misuse("serve wants --listen or --stdio")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help serve"}
+	if o.audit != "" {
+		f, err := os.OpenFile(o.audit, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return fail("%v", err)
+		}
+		defer f.Close()
+		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
+	}
+	unix.Umask(0) // clients apply that of the program
+	srv := server.New(opts)
+	if o.stdio {
+		if err := confine(o.root, opts.Write, messages); err != nil {
+			return err
+		}
+		return srv.Serve(ctx, stdio{std.In, std.Out}, "stdio")
+	}
+	a, err := remote.ParseAddress(o.listen)
+	if err != nil {
+		return fail("%v", err)
+	}
+	var secure *tls.Config
+	if o.tls != "" {
+		if a.Network != "tcp" {
+			return misuse("--tls is for tcp://")
+		}
+		if secure, err = certs.Server(o.tls); err != nil {
+			return &commandError{text: err.Error(), hint: "make certificates: farcall certs DIR NAME..."}
+		}
+	}
+	l, err := server.Listen(ctx, a, secure, o.insecure)
+	switch {
+	case errors.Is(err, server.ErrUnauthenticated) && a.Loopback():
+		return &commandError{text: err.Error(), hint: "--tls knows clients by their certificates; --insecure allows it"}
+	case errors.Is(err, server.ErrUnauthenticated):
+		return &commandError{text: err.Error(), hint: "over a network, use --tls, or run 'farcall serve --stdio' through ssh"}
+	case errors.Is(err, unix.EADDRINUSE) && a.Network == "unix":
+		return &commandError{text: err.Error(), hint: "another server is running there, or it is no socket"}
+	case err != nil:
+		return fail("%v", err)
+	}
+	if a.Network == "unix" {
+		if err := os.Chmod(a.Addr, 0o666); err != nil { // who may connect is decided by credentials
+			return fail("%v", err)
+		}
+	}
+	if err := confine(o.root, opts.Write, messages); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.Err, "farcall: serving on %v\n", a)
+	return srv.ServeListener(ctx, l, nil, func(peer string, err error) { messages.Warn(peer + ": " + err.Error()) })
+}
+
+// confine takes from the process what it will not need.
+func confine(root string, writes bool, messages *Messages) error {
+	if root != "" {
+		if err := changeRoot(root); err != nil {
+			return err
+		}
+	}
+	if writes {
+		return nil
+	}
+	// Without Landlock there is one lock less, as documented.
+	if err := server.GiveUpWriting(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		messages.Warn("warning: " + err.Error())
+	}
+	return nil
+}
+
+func changeRoot(dir string) error {
+	err := server.ChangeRoot(dir)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return &commandError{text: err.Error(), hint: "changing the root directory needs root (CAP_SYS_CHROOT); in a user namespace: unshare -r farcall serve ..."}
+	case err != nil:
+		return fail("%v", err)
+	}
+	return nil
+}
+
+// stdio is a connection over two streams.
+type stdio struct {
+	io.Reader
+	io.Writer
+}
+
+// Close closes what can be closed.
+func (s stdio) Close() error {
+	var errs []error
+	for _, x := range []any{s.Reader, s.Writer} {
+		if c, ok := x.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

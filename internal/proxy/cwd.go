@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"farcall/remote/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// A program whose working directory is on the server has, for the kernel, an empty directory of ours as working directory. So it is
+// inherited, shared between threads and changed by the kernel, as any other.
+
+// A directory is one of the server's that is, or was, somebody's working directory.
+type directory struct {
+	stub string // the empty directory
+	*object
+}
+
+// maxHeld is how many of them are kept open on the server; the others are opened again when they are needed.
+const maxHeld = 200
+
+type inode struct {
+	major, minor uint32
+	ino          uint64
+}
+
+func inodeOf(statx []byte) inode {
+	if statx == nil {
+		return inode{}
+	}
+	x := statxOf(statx)
+	return inode{x.Dev_major, x.Dev_minor, x.Ino}
+}
+
+type directories struct {
+	root string // where the stubs are
+
+	mu      sync.Mutex
+	byStub  map[string]*directory
+	byInode map[inode]*directory
+	held    []*directory // those that may be open, in the order in which they were opened
+}
+
+// of returns the directory that a path, as /proc shows it, stands for; nil if it is none of ours.
+func (ds *directories) of(stub string) *directory {
+	if !strings.HasPrefix(stub, ds.root+"/") {
+		return nil
+	}
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	return ds.byStub[stub]
+}
+
+// enter opens a directory of the server and makes its stub. A negative ret is the error.
+func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err error) {
+	// With "." behind it, the directory has to be searchable, as for chdir(2).
+	ask := strings.TrimSuffix(path, "/") + "/."
+	const flags = unix.O_PATH | unix.O_DIRECTORY
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: dir, Path: ask, Flags: flags})
+	if err != nil {
+		return nil, 0, err
+	}
+	if r.Ret < 0 {
+		return nil, r.Ret, nil
+	}
+	ds := p.dirs
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	ino := inodeOf(r.Statx)
+	if d := ds.byInode[ino]; d != nil && d.path == r.Path {
+		p.conn.CloseHandle(uint32(r.Ret))
+		return d, 0, nil
+	}
+	o := &object{path: r.Path, flags: flags, statx: r.Statx, handle: uint32(r.Ret), held: true}
+	if o.path == "" { // no /proc there
+		o.path = path
+	}
+	d = &directory{filepath.Join(ds.root, strconv.Itoa(len(ds.byStub))), o}
+	if err := os.Mkdir(d.stub, 0o555); err != nil {
+		p.release(o)
+		return nil, -int64(unix.EIO), nil
+	}
+	ds.byStub[d.stub], ds.byInode[ino] = d, d
+	p.hold(d)
+	return d, 0, nil
+}
+
+// hold notes that a directory is open on the server, and closes the one that has been for longest if there are too many. p.dirs.mu is held.
+func (p *Proxy) hold(d *directory) {
+	ds := p.dirs
+	ds.held = append(ds.held, d)
+	if len(ds.held) > maxHeld {
+		p.release(ds.held[0].object)
+		ds.held = ds.held[1:]
+	}
+}
+
+// dirHandle is the server's handle of a directory. Its error is handle's.
+func (p *Proxy) dirHandle(d *directory) (uint32, error) {
+	d.mu.Lock()
+	held := d.held
+	d.mu.Unlock()
+	h, err := p.handle(d.object)
+	if err == nil && !held {
+		p.dirs.mu.Lock()
+		p.hold(d)
+		p.dirs.mu.Unlock()
+	}
+	return h, err
+}

@@ -1,0 +1,315 @@
+package proxy
+
+import (
+	"bytes"
+	"time"
+
+	"farcall/remote/wire"
+	"farcall/syscalls"
+	"farcall/syscalls/linux"
+
+	"golang.org/x/sys/unix"
+)
+
+// Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
+func (p *Proxy) Handle(t Trap) (rest func()) {
+	abi, nr, args := t.Call()
+	if p.objects.none(abi, nr) {
+		p.counts.local.Add(1)
+		t.Continue()
+		return nil
+	}
+	q := &request{Proxy: p, Trap: t, nr: nr, args: args}
+	q.desc = linux.Describe(abi, q.nr)
+	if abi != nativeABI || q.desc == nil {
+		// Nothing is known about the call, so nothing says that it has no path in it.
+		p.counts.denied.Add(1)
+		p.debug("%d call %d of %v: not carried", t.TID(), q.nr, abi)
+		t.Return(-int64(unix.ENOSYS))
+		return nil
+	}
+	q.name = q.desc.Name
+	q.desc = q.desc.Match(&q.args, false)
+	q.roles = rolesOf(q.desc, nativeABI)
+	q.space.Else = t
+	if f := network[q.name]; f != nil {
+		if !p.opts.Net && (q.name == "connect" || q.name == "bind") {
+			q.socketPath()
+			return nil
+		}
+		if p.opts.Net {
+			return f(q)
+		}
+	}
+	if f := spot[q.name]; f != nil && f(q) {
+		return nil
+	}
+	for _, r := range q.roles.paths {
+		pl, err := q.locate(r)
+		if err == errFault {
+			q.Continue() // for the kernel's own EFAULT
+			return nil
+		}
+		if err != nil {
+			q.result(0, err)
+			return nil
+		}
+		q.places = append(q.places, pl)
+	}
+	for _, r := range q.roles.fds {
+		q.objs = append(q.objs, p.objects.of(t.TID(), int(int32(q.args[r]))))
+	}
+	for i := range q.places {
+		if q.places[i].side == Hide {
+			q.fault(unix.ENOENT)
+			return nil
+		}
+	}
+	remote, local := q.sides()
+	if !remote {
+		q.here()
+		return nil
+	}
+	if q.quick() || q.fromCache() {
+		return nil
+	}
+	f := special[q.name]
+	switch {
+	case f != nil:
+	case local:
+		f = mixed
+	default:
+		f = carry
+	}
+	return func() {
+		if q.askDirectory() {
+			return
+		}
+		p.counts.remote.Add(1)
+		f(q)
+	}
+}
+
+// onContent are the calls that the kernel can execute on a stand-in that has the file's content.
+var onContent = map[string]bool{
+	"read": true, "readv": true, "pread64": true, "preadv": true, "preadv2": true, "lseek": true, "mmap": true, "sendfile": true,
+	"splice": true, "copy_file_range": true, "fadvise64": true, "readahead": true, "fsync": true, "fdatasync": true,
+}
+
+// onContentFails are those that fail on a file which was opened for reading, which is all that such a stand-in is for.
+var onContentFails = map[string]unix.Errno{
+	"write": unix.EBADF, "writev": unix.EBADF, "pwrite64": unix.EBADF, "pwritev": unix.EBADF, "pwritev2": unix.EBADF,
+	"ftruncate": unix.EINVAL, "fallocate": unix.EBADF,
+}
+
+// quick answers what needs no server.
+func (q *request) quick() bool {
+	if len(q.places) > 0 || len(q.objs) == 0 {
+		return q.quickStat()
+	}
+	o := q.objs[0]
+	switch q.name {
+	case "sendfile": // (out, in)
+		o = q.objs[1]
+		if q.objs[0] != nil {
+			return false
+		}
+	case "splice", "copy_file_range": // (in, out)
+		if len(q.objs) > 1 && q.objs[1] != nil {
+			return false
+		}
+	case "fstat":
+		return q.quickStat()
+	case "lseek":
+		if o != nil && q.seekDir() {
+			return true
+		}
+	}
+	if o == nil || !o.filled {
+		return false
+	}
+	if e := onContentFails[q.name]; e != 0 {
+		q.fault(e)
+		return true
+	}
+	if onContent[q.name] {
+		q.counts.local.Add(1)
+		q.Continue()
+		return true
+	}
+	return false
+}
+
+// quickStat answers fstat of a file with what was said when it was opened.
+func (q *request) quickStat() bool {
+	var o *object
+	buf := 0
+	switch q.name {
+	case "fstat":
+		o, buf = q.objs[0], 1
+	case "newfstatat":
+		buf = 2
+		fallthrough
+	case "statx":
+		if p := &q.places[0]; p.text == "" && p.base != nil && p.base.object != nil {
+			o = p.base.object
+		}
+	}
+	if o == nil || o.statx == nil || !q.stillTrue(o) || q.name != "fstat" && q.args[flagsReg(q.name)]&unix.AT_EMPTY_PATH == 0 {
+		return false
+	}
+	b := o.statx
+	if q.name == "statx" {
+		buf = 4
+	} else {
+		b = toStat(b)
+	}
+	if _, err := q.Write(q.args[buf], b); err != nil {
+		q.fault(unix.EFAULT)
+		return true
+	}
+	q.answer(0)
+	return true
+}
+
+// stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
+func (q *request) stillTrue(o *object) bool {
+	return q.cache.ttl > 0 && !o.writable() && o.turn == q.cache.now() && (o.filled || time.Since(o.opened) < q.cache.ttl)
+}
+
+func flagsReg(name string) int {
+	if name == "statx" {
+		return 2
+	}
+	return 3
+}
+
+// mixed answers calls about a file of either side, as the kernel does when files are on two file systems.
+func mixed(q *request) {
+	switch q.name {
+	case "rename", "renameat", "renameat2", "link", "linkat", "copy_file_range":
+		q.result(-int64(unix.EXDEV), nil)
+	case "sendfile", "splice", "tee":
+		q.result(-int64(unix.EINVAL), nil)
+	default:
+		deny(q)
+	}
+}
+
+// deny answers a call about a remote file that cannot be carried. Executing it here would silently touch the wrong side.
+func deny(q *request) {
+	q.counts.denied.Add(1)
+	q.debug("%d %s%s: not carried", q.TID(), q.name, q.placesText())
+	q.Return(-int64(unix.ENOSYS))
+}
+
+// carry has the server execute the call, as its description and its form say.
+func carry(q *request) {
+	f := formOf(q.name)
+	spec := wire.ByName(f.name)
+	if spec == nil {
+		deny(q)
+		return
+	}
+	for i := range q.places {
+		if q.places[i].side == ReadOnly && spec.Access == wire.AccessWrite {
+			q.result(-int64(unix.EROFS), nil)
+			return
+		}
+	}
+	regs, err := q.regs(f, spec)
+	if err != nil {
+		q.result(0, err)
+		return
+	}
+	if after := q.adapt(f, &regs); after != nil {
+		q.after = after
+	}
+	turn := q.cache.now()
+	ret, err := q.conn.Syscall(f.name, regs, &q.space)
+	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
+		q.cache.flush()
+	}
+	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
+		q.here()
+		return
+	}
+	var statx []byte
+	if err == nil && f.name == "statx" && ret == 0 {
+		statx = bytes.Clone(q.space.Bytes(q.statx, wire.StatxSize))
+	}
+	if err == nil {
+		q.learned(turn, ret, statx)
+	}
+	if err == nil && ret >= 0 && q.after != nil {
+		ret = q.after(ret)
+	}
+	q.result(ret, err)
+}
+
+// dataOnly are the calls that change only the content and the attributes of a file which is open for writing: nothing is kept of
+// those.
+var dataOnly = map[string]bool{
+	"write": true, "writev": true, "pwrite64": true, "pwritev": true, "pwritev2": true, "ftruncate": true, "fallocate": true, "sendfile": true,
+	"copy_file_range": true,
+}
+
+// regs makes the registers of a call's generic form.
+func (q *request) regs(f form, spec *wire.Carried) (regs [6]uint64, err error) {
+	desc := spec.Desc.Match(&q.args, false)
+	dirAt := -1
+	for i := range desc.Args {
+		a := &desc.Args[i]
+		r := a.Register(wire.ABI)
+		src := f.args[r]
+		regs[r] = src.value(&q.args)
+		switch a.Type.Kind {
+		case syscalls.KindFD:
+			if err := q.fd(src, &regs[r]); err != nil {
+				return regs, err
+			}
+		case syscalls.KindDirFD:
+			dirAt = r
+			if err := q.fd(src, &regs[r]); err != nil { // fstat's, whose form is statx
+				return regs, err
+			}
+		case syscalls.KindPath:
+			if src >= constant/2 {
+				regs[r] = q.space.PutString("")
+				dirAt = -1
+				continue
+			}
+			for j := range q.places {
+				p := &q.places[j]
+				if source(p.role.path) != src {
+					continue
+				}
+				far := p.absolute()
+				if dirAt >= 0 {
+					dir, err := q.dir(p)
+					if err != nil {
+						return regs, err
+					}
+					regs[dirAt], far, dirAt = uint64(dir), p.far, -1
+				}
+				if !p.null {
+					regs[r] = q.space.PutString(far)
+				}
+			}
+		}
+	}
+	return regs, nil
+}
+
+// fd makes a handle of a descriptor.
+func (q *request) fd(src source, reg *uint64) error {
+	for i, fd := range q.roles.fds {
+		if source(fd) != src || q.objs[i] == nil {
+			continue
+		}
+		h, err := q.handle(q.objs[i])
+		*reg = uint64(h)
+		return err
+	}
+	return nil
+}

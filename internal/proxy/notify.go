@@ -1,0 +1,202 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+
+	"farcall/decode"
+	"farcall/internal/engine"
+	"farcall/internal/notify"
+	"farcall/internal/ptrace"
+	"farcall/internal/seccomp"
+	"farcall/syscalls"
+
+	"golang.org/x/sys/unix"
+)
+
+// notify runs a program whose calls arrive by user notification.
+func (p *Proxy) notify(ctx context.Context, cmd *exec.Cmd) (Status, error) {
+	filter, err := seccomp.Compile(spec(seccomp.Notify, p.opts.Net))
+	if err != nil {
+		return Status{}, err
+	}
+	done := make(chan error, 1)
+	err = notify.Launch(cmd, filter, uint64(engine.OriginallyIgnored()), func(l *notify.Listener) error {
+		w, err := notify.Watch(l)
+		if err != nil {
+			return fmt.Errorf("start watchdog: %w", err)
+		}
+		go func() {
+			defer w.Done()
+			defer l.Close()
+			done <- p.listen(ctx, l, w)
+		}()
+		return nil
+	})
+	if err != nil {
+		return Status{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
+	st, err := wait(cmd)
+	return st, errors.Join(err, <-done)
+}
+
+// wait waits for the program's end. Not by waiting for a child alone, which would also take the stops that redirect waits for.
+func wait(cmd *exec.Cmd) (st Status, err error) {
+	pidfd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+	if err != nil {
+		return st, fmt.Errorf("pidfd_open: %w", err)
+	}
+	defer unix.Close(pidfd)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, -1)
+		if n == 1 {
+			break
+		}
+		if err != nil && err != unix.EINTR {
+			return st, fmt.Errorf("wait: poll: %w", err)
+		}
+	}
+	state, err := cmd.Process.Wait()
+	if err != nil {
+		return st, fmt.Errorf("wait: %w", err)
+	}
+	ws := state.Sys().(interface {
+		Signaled() bool
+		Signal() unix.Signal
+		ExitStatus() int
+	})
+	if ws.Signaled() {
+		st.Signal = ws.Signal()
+	} else {
+		st.Code = ws.ExitStatus()
+	}
+	return st, nil
+}
+
+// listen answers calls until no process is left that makes any. What does not need the server is answered on this thread, which is
+// quickest; the rest elsewhere, so that it holds nobody up.
+//
+// When ctx is done, programs are killed as they make calls.
+func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchdog) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	t := &notified{listener: l}
+	for {
+		err := l.Receive(&t.Notification)
+		if errors.Is(err, notify.ErrDone) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w.Saw(t.TID())
+		if ctx.Err() != nil {
+			_ = unix.Kill(t.TID(), unix.SIGKILL)
+			continue
+		}
+		t.mem.Reset(int(t.Notification.TID))
+		if rest := p.Handle(t); rest != nil && l.Valid(t.ID) { // what was read of the thread was its own
+			go func() {
+				rest()
+				t.mem.Close()
+			}()
+			t = &notified{listener: l}
+		} else {
+			t.mem.Close()
+		}
+	}
+}
+
+// notified is a call that has arrived at a listener. Its answers fail only if the thread has been killed.
+type notified struct {
+	notify.Notification
+	listener *notify.Listener
+	mem      ptrace.Memory
+}
+
+func (t *notified) TID() int { return int(t.Notification.TID) }
+
+func (t *notified) Call() (abi syscalls.ABI, number uint64, args [6]uint64) {
+	abi, number = nativeABI, uint64(uint32(t.Number))
+	if abi == syscalls.AMD64 && number&syscalls.X32Bit != 0 {
+		abi = syscalls.X32
+	}
+	return abi, number, t.Args
+}
+
+func (t *notified) Read(addr uint64, b []byte) int {
+	n, _ := t.mem.Read(addr, b) // how far it got is all that counts
+	return n
+}
+
+func (t *notified) ReadV(ranges []decode.Range) {
+	for i := range ranges {
+		ranges[i].N = t.Read(ranges[i].Addr, ranges[i].Buf)
+	}
+}
+
+// Write makes sure that the thread still waits: its number could be another's by now.
+func (t *notified) Write(addr uint64, b []byte) (int, error) {
+	if !t.listener.Valid(t.ID) {
+		return 0, unix.ESRCH
+	}
+	return t.mem.Write(addr, b)
+}
+
+func (t *notified) Return(v int64) { _ = t.listener.Return(t.ID, v) }
+
+func (t *notified) Continue() { _ = t.listener.Continue(t.ID) }
+
+func (t *notified) Install(file int, cloexec bool) {
+	if err := t.listener.Install(t.ID, file, cloexec); err != nil {
+		var errno unix.Errno
+		errors.As(err, &errno)
+		t.Return(-int64(errno)) // EMFILE
+	}
+}
+
+func (t *notified) Substitute(file, fd int, cloexec bool) error {
+	return t.listener.Substitute(t.ID, file, fd, cloexec)
+}
+
+// Redirect makes a tracee of the thread for a moment: it is stopped on its way out of the call, which it is to make again, with
+// other registers.
+func (t *notified) Redirect(build func(put func([]byte) uint64) (uint64, [6]uint64)) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tid := t.TID()
+	err := ptrace.Seize(tid, 0)
+	if err == nil {
+		err = ptrace.Interrupt(tid)
+	}
+	if err != nil {
+		_ = ptrace.Detach(tid, 0)
+		t.Return(-int64(unix.EPERM))
+		return
+	}
+	if t.listener.Restart(t.ID) != nil {
+		return // killed
+	}
+	_, ws, err := ptrace.Wait4(tid, unix.WALL|unix.WNOTHREAD, nil)
+	if err != nil || !ws.Stopped() {
+		return // killed
+	}
+	if ws.Event() != ptrace.EventStop {
+		// A signal is delivered first. The call is made, and arrives here, once more after that.
+		_ = ptrace.Detach(tid, ws.StopSignal())
+		return
+	}
+	var regs ptrace.Regs
+	if ptrace.GetRegs(tid, &regs) == nil {
+		s := scratch{sp: regs.SP(), write: t.mem.Write}
+		number, args := build(s.put)
+		setRestart(&regs, number, args)
+		_ = ptrace.SetRegs(tid, &regs) // ESRCH: killed
+	}
+	_ = ptrace.Detach(tid, 0)
+}

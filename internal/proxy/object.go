@@ -1,0 +1,224 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"farcall/remote/wire"
+	"farcall/syscalls"
+
+	"golang.org/x/sys/unix"
+)
+
+// An object is a file of the server that a program has open. The program has a memfd in its place, the stand-in, whose name says
+// which object it is. So there is no table of descriptors to keep: dup, fork, exec, close-on-exec and passing over sockets are the kernel's
+// business, and so is telling us when nobody has it open any more.
+type object struct {
+	id    uint64
+	path  string // the server's name for it when it was opened
+	flags uint32 // generic O_*
+	statx []byte // attributes when it was opened, nil if they were not asked for
+
+	// filled tells that the stand-in has the file's whole content, so that what only reads needs no server.
+	filled bool
+
+	turn   uint64 // of the cache when it was opened
+	opened time.Time
+
+	mu      sync.Mutex
+	handle  uint32
+	held    bool         // handle is valid
+	entries []wire.Entry // of a directory that was read as a whole
+	at      int          // the next of them
+	large   bool         // it has too many for that
+}
+
+// writable tells whether it can be written through this object.
+func (o *object) writable() bool {
+	return o.flags&unix.O_ACCMODE != unix.O_RDONLY && o.flags&unix.O_PATH == 0
+}
+
+// objects are the objects that stand-ins exist for.
+type objects struct {
+	prefix  string // of the names of memfds
+	inotify int
+	closed  func(*object) // nobody has it open any more
+
+	all, unfilled atomic.Int64 // how many there are, and how many of them without content
+
+	mu   sync.Mutex
+	next uint64
+	byID map[uint64]*object
+	byWD map[int32]*object
+}
+
+func newObjects(closed func(*object)) (*objects, error) {
+	var nonce [8]byte
+	rand.Read(nonce[:])
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("inotify_init1: %w", err)
+	}
+	return &objects{
+		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, closed: closed,
+		byID: map[uint64]*object{}, byWD: map[int32]*object{},
+	}, nil
+}
+
+// standIn makes the stand-in of an object, with its content if it is filled. When the returned descriptor and all copies of it are closed, the
+// object is too.
+//
+// It is sealed: a call that is not intercepted must not write into it, as what it writes would be lost.
+func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
+	os.mu.Lock()
+	os.next++
+	o.id = os.next
+	os.byID[o.id] = o
+	os.mu.Unlock()
+	os.count(o, 1)
+	fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // MFD_NOEXEC_SEAL is of Linux 6.3
+		fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		os.drop(o)
+		return -1, err
+	}
+	for n := 0; n < len(content) && err == nil; {
+		var m int
+		m, err = unix.Pwrite(fd, content[n:], int64(n))
+		n += m
+	}
+	if err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
+	}
+	var wd int
+	if err == nil {
+		os.mu.Lock() // before the event is looked at
+		wd, err = unix.InotifyAddWatch(os.inotify, fmt.Sprintf("/proc/self/fd/%d", fd), unix.IN_DELETE_SELF)
+		if err == nil {
+			os.byWD[int32(wd)] = o
+		}
+		os.mu.Unlock()
+	}
+	if err != nil {
+		unix.Close(fd)
+		os.drop(o)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func (os *objects) drop(o *object) {
+	os.mu.Lock()
+	delete(os.byID, o.id)
+	os.mu.Unlock()
+	os.count(o, -1)
+	os.closed(o)
+}
+
+func (os *objects) count(o *object, n int64) {
+	os.all.Add(n)
+	if !o.filled {
+		os.unfilled.Add(n)
+	}
+}
+
+// plainIO are the native calls that transfer to or from a descriptor: true for those that a stand-in with content can serve.
+var plainIO = func() map[uint64]bool {
+	m := map[uint64]bool{}
+	for name, reads := range map[string]bool{
+		"read": true, "readv": true, "pread64": true, "preadv": true, "preadv2": true, "lseek": true,
+		"write": false, "writev": false, "pwrite64": false, "pwritev": false, "pwritev2": false,
+	} {
+		if nr, ok := nativeABI.Number(name); ok {
+			m[nr] = reads
+		}
+	}
+	return m
+}()
+
+// none tells whether a call is plain input or output and there is no object that it could be about: most of what programs do with this host's
+// files is that, and need not be looked at.
+func (os *objects) none(abi syscalls.ABI, nr uint64) bool {
+	reads, io := plainIO[nr]
+	if !io || abi != nativeABI {
+		return false
+	}
+	if reads {
+		return os.unfilled.Load() == 0
+	}
+	return os.all.Load() == 0
+}
+
+// watch reports objects that nobody has open any more, until close.
+func (os *objects) watch() {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := unix.Read(os.inotify, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return
+		}
+		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
+			ev := (*unix.InotifyEvent)(unsafe.Pointer(unsafe.SliceData(b)))
+			b = b[unix.SizeofInotifyEvent+int(ev.Len):]
+			if ev.Mask&unix.IN_DELETE_SELF == 0 {
+				continue
+			}
+			os.mu.Lock()
+			o := os.byWD[ev.Wd]
+			delete(os.byWD, ev.Wd)
+			os.mu.Unlock()
+			if o != nil {
+				os.drop(o)
+			}
+		}
+	}
+}
+
+// of returns the object that a descriptor of a thread stands for, nil if it is none of ours.
+func (os *objects) of(tid, fd int) *object {
+	if fd < 0 {
+		return nil
+	}
+	return os.named(procLink(tid, "fd/"+strconv.Itoa(fd)))
+}
+
+// named returns the object whose stand-in has the name that /proc shows.
+func (os *objects) named(link string) *object {
+	rest, ok := strings.CutPrefix(link, "/memfd:"+os.prefix)
+	if !ok {
+		return nil
+	}
+	rest, _, _ = strings.Cut(rest, " ")
+	id, err := strconv.ParseUint(rest, 10, 64)
+	if err != nil {
+		return nil
+	}
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	return os.byID[id]
+}
+
+// procLink reads a link in /proc/TID, "" if that is not possible.
+func procLink(tid int, what string) string {
+	var buf [4200]byte
+	n, err := unix.Readlink("/proc/"+strconv.Itoa(tid)+"/"+what, buf[:])
+	if err != nil {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+func fdLink(fd int) string { return "fd/" + strconv.Itoa(fd) }

@@ -1,0 +1,163 @@
+// Package proxy runs programs some of whose files are another host's: it decides for each system call on which side it is executed, and has
+// a server execute those of the other side. The mechanisms that intercept calls, seccomp user notification and ptrace, are in files of
+// their own.
+package proxy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"farcall/remote/client"
+	"farcall/remote/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options are the options of a Proxy.
+type Options struct {
+	View View
+
+	// Naive forwards call by call: nothing is fetched ahead, nothing is answered from what is known already.
+	Naive bool
+
+	// Local keeps the identity of this host: by default uname(2), getuid(2) and their like tell of the server.
+	Local bool
+
+	// Net has sockets connected by the server.
+	Net bool
+
+	// TTL is how long what is known about the server's names and attributes is believed. Changes by programs of this proxy are
+	// seen at once in any case. 0: it is not kept at all.
+	TTL time.Duration
+
+	// Debug, if not nil, is told what is done with each call that does not simply stay here.
+	Debug func(format string, args ...any)
+}
+
+// What is fetched when a file is opened for reading, in bytes.
+const (
+	maxData = 128 << 10 // with the answer
+	maxFill = 64 << 20  // in pieces that are under way at the same time; larger files are read as the program reads them
+)
+
+// A Proxy decides and carries.
+type Proxy struct {
+	conn        *client.Conn
+	opts        Options
+	cache       *cache
+	objects     *objects
+	connections connections
+	dirs        *directories
+	temp        string
+	credentials string // that programs start with
+	counts      counts
+	copies      atomic.Uint64 // of programs
+	failed      sync.Once
+	lost        func(error) // the session is over
+}
+
+// Counts say what became of the calls that were intercepted.
+type Counts struct {
+	Local    int64 `json:"local"`    // executed here
+	Remote   int64 `json:"remote"`   // needed the server
+	Answered int64 `json:"answered"` // answered on the spot
+	Denied   int64 `json:"denied"`   // about a remote file, but cannot be carried: ENOSYS
+}
+
+type counts struct{ local, remote, answered, denied atomic.Int64 }
+
+// New makes a proxy that uses the session. lost is called once if the session ends while it is needed.
+func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
+	temp, err := os.MkdirTemp("", "farcall-proxy-")
+	if err != nil {
+		return nil, err
+	}
+	// Without links, as /proc shows it.
+	if real, err := filepath.EvalSymlinks(temp); err == nil {
+		temp = real
+	}
+	if opts.Naive {
+		opts.TTL = 0
+	}
+	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	p.credentials = credentialsOf("self")
+	p.connections.byInode = map[uint64]*connection{}
+	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
+	err = os.Mkdir(p.dirs.root, 0o711)
+	if err == nil {
+		err = os.Chmod(temp, 0o711) // programs of other users have to get through
+	}
+	if err == nil {
+		p.objects, err = newObjects(p.release)
+	}
+	if err != nil {
+		os.RemoveAll(temp)
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	go p.objects.watch()
+	return p, nil
+}
+
+// Close removes what was kept in files. The programs must have ended.
+func (p *Proxy) Close() error {
+	unix.Close(p.objects.inotify)
+	return os.RemoveAll(p.temp)
+}
+
+// Counts are the counters.
+func (p *Proxy) Counts() Counts {
+	c := &p.counts
+	return Counts{c.local.Load(), c.remote.Load(), c.answered.Load(), c.denied.Load()}
+}
+
+// release tells the server that nobody has an object open any more.
+func (p *Proxy) release(o *object) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held {
+		o.held = false
+		p.conn.CloseHandle(o.handle)
+	}
+	if o.writable() && o.statx != nil {
+		p.cache.flush()
+		p.cache.writing(o.statx, -1)
+	}
+}
+
+// handle returns the server's handle of an object. One whose content came along was closed there: it is opened again.
+//
+// Errors: an errno, ESTALE if the path leads elsewhere by now; those of client.Conn.
+func (p *Proxy) handle(o *object) (uint32, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held {
+		return o.handle, nil
+	}
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: o.path, Flags: o.flags &^ (unix.O_CREAT | unix.O_EXCL | unix.O_TRUNC)})
+	switch {
+	case err != nil:
+		return 0, err
+	case r.Ret < 0:
+		return 0, unix.ESTALE
+	case inodeOf(r.Statx) != inodeOf(o.statx):
+		p.conn.CloseHandle(uint32(r.Ret))
+		return 0, unix.ESTALE
+	}
+	o.handle, o.held = uint32(r.Ret), true
+	return o.handle, nil
+}
+
+// fail tells that the session is over.
+func (p *Proxy) fail(err error) {
+	p.failed.Do(func() { p.lost(err) })
+}
+
+func (p *Proxy) debug(format string, args ...any) {
+	if p.opts.Debug != nil {
+		p.opts.Debug(format, args...)
+	}
+}

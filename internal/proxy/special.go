@@ -1,0 +1,316 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"farcall/remote/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// special are calls about remote files that need more than to be carried.
+var special map[string]func(*request)
+
+func init() { // its functions refer to it
+	special = map[string]func(*request){
+		"open": open, "openat": open, "creat": open,
+		"openat2":         deny, // programs fall back to openat
+		"chdir":           chdir,
+		"fchdir":          chdir,
+		"mmap":            mmap,
+		"fcntl":           fcntl,
+		"ioctl":           ioctl,
+		"execve":          execve,
+		"execveat":        deny,
+		"splice":          func(q *request) { q.result(-int64(unix.EINVAL), nil) },
+		"tee":             func(q *request) { q.result(-int64(unix.EINVAL), nil) },
+		"vmsplice":        func(q *request) { q.result(-int64(unix.EINVAL), nil) },
+		"sendfile":        sendfile,
+		"getdents64":      readDir,
+		"copy_file_range": copyRange,
+	}
+}
+
+// open opens a file of the server and gives the program a stand-in.
+func open(q *request) {
+	f := formOf(q.name)
+	spec := wire.ByName(f.name)
+	regs, err := q.regs(f, spec)
+	if err != nil {
+		q.result(0, err)
+		return
+	}
+	p := &q.places[0]
+	native := uint32(regs[2])
+	flags := wire.OpenFlags(nativeABI, native, true)
+	o := &object{path: p.absolute(), flags: flags &^ unix.O_CLOEXEC}
+	mode := uint32(0)
+	if flags&unix.O_CREAT != 0 || flags&unix.O_TMPFILE == unix.O_TMPFILE {
+		mode = q.mode(uint32(regs[3]) & 0o7777)
+	}
+	if p.side == ReadOnly && flags&unix.O_PATH == 0 && (flags&unix.O_ACCMODE != 0 || flags&(unix.O_CREAT|unix.O_TRUNC) != 0) {
+		q.result(-int64(unix.EROFS), nil)
+		return
+	}
+	var content []byte
+	turn := q.cache.now()
+	o.turn, o.opened = turn, time.Now()
+	ret := -int64(unix.EMEDIUMTYPE)
+	if !q.opts.Naive {
+		content, ret, err = q.openX(p, o, flags, mode)
+	}
+	if err == nil && ret == -int64(unix.EMEDIUMTYPE) { // what waits when it is opened
+		regs[2], regs[3] = uint64(flags), uint64(mode)
+		ret, err = q.conn.Syscall("openat", regs, &q.space)
+		o.handle, o.held = uint32(ret), ret >= 0
+	}
+	switch {
+	case err == nil && ret == -int64(unix.ENOENT) && p.orHere:
+		q.here()
+		return
+	case err != nil || ret < 0:
+		if err == nil {
+			q.learned(turn, ret, nil)
+		}
+		q.result(ret, err)
+		return
+	}
+	if o.writable() || flags&(unix.O_CREAT|unix.O_TRUNC) != 0 {
+		q.cache.flush()
+		if o.writable() && o.statx != nil {
+			q.cache.writing(o.statx, 1)
+		}
+	}
+	fd, err := q.objects.standIn(o, content)
+	if err != nil {
+		q.result(0, err)
+		return
+	}
+	q.debug("%d %s%s: opened", q.TID(), q.name, q.placesText())
+	q.Install(fd, native&unix.O_CLOEXEC != 0)
+	unix.Close(fd)
+}
+
+// openX opens a file and gets what the program is going to ask next.
+func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte, ret int64, err error) {
+	dir, err := q.dir(p)
+	if err != nil {
+		return nil, 0, err
+	}
+	ask := &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData}
+	if flags&unix.O_DIRECTORY != 0 && q.cache.ttl > 0 {
+		ask.MaxEntries = maxRead
+	}
+	r, err := q.conn.OpenX(ask)
+	if err != nil || r.Ret < 0 {
+		if r != nil {
+			ret = r.Ret
+		}
+		return nil, ret, err
+	}
+	o.statx = r.Statx
+	if r.Path != "" {
+		o.path = r.Path
+	}
+	if r.Whole {
+		o.filled = true
+		return r.Data, 0, nil
+	}
+	o.handle, o.held = uint32(r.Ret), true
+	if r.Listed {
+		o.entries = r.Entries
+		q.cache.list(o.turn, []string{o.path}, r.Entries)
+	}
+	x := statxOf(r.Statx)
+	if flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && x.Mode&unix.S_IFMT == unix.S_IFREG && x.Size > 0 && x.Size <= maxFill {
+		content, err := q.fetch(o.handle, int(x.Size))
+		if err != nil {
+			return nil, 0, err
+		}
+		if o.filled = content != nil; o.filled {
+			return content, 0, nil
+		}
+	}
+	return nil, 0, nil
+}
+
+// fetch reads a whole file, all its pieces being under way at once; nil if it has changed meanwhile.
+func (q *request) fetch(handle uint32, size int) ([]byte, error) {
+	content := make([]byte, size)
+	pieces := (size + wire.MaxIO - 1) / wire.MaxIO
+	errs := make([]error, pieces)
+	var wait sync.WaitGroup
+	for i := range pieces {
+		wait.Go(func() {
+			from := i * wire.MaxIO
+			piece := content[from:min(from+wire.MaxIO, size)]
+			var s wire.Space
+			buf := s.Room(len(piece))
+			n, err := q.conn.Syscall("pread64", [6]uint64{uint64(handle), buf, uint64(len(piece)), uint64(from)}, &s)
+			if err == nil && n != int64(len(piece)) {
+				err = errChanged
+			}
+			copy(piece, s.Bytes(buf, len(piece)))
+			errs[i] = err
+		})
+	}
+	wait.Wait()
+	switch err := errors.Join(errs...); {
+	case errors.Is(err, errChanged):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return content, nil
+}
+
+var errChanged = errors.New("the file has changed")
+
+// chdir makes a directory of the server a program's working directory.
+func chdir(q *request) {
+	var dir uint32
+	var err error
+	path := "."
+	if q.name == "fchdir" {
+		dir, err = q.handle(q.objs[0])
+	} else {
+		p := &q.places[0]
+		if p.text == "" {
+			q.result(-int64(unix.ENOENT), nil)
+			return
+		}
+		path = p.far
+		dir, err = q.dir(p)
+	}
+	if err != nil {
+		q.result(0, err)
+		return
+	}
+	d, ret, err := q.enter(dir, path)
+	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
+		q.here()
+		return
+	}
+	if err != nil || ret < 0 {
+		q.result(ret, err)
+		return
+	}
+	q.debug("%d %s%s: now in %s", q.TID(), q.name, q.placesText(), d.path)
+	q.Redirect(func(put func([]byte) uint64) (uint64, [6]uint64) {
+		return unix.SYS_CHDIR, [6]uint64{put(append([]byte(d.stub), 0))}
+	})
+}
+
+// mmap refuses to map a file whose content is not here.
+func mmap(q *request) { q.result(-int64(unix.ENODEV), nil) }
+
+// ioctl knows two commands, which are about the descriptor only.
+func ioctl(q *request) {
+	switch uint32(q.args[1]) {
+	case fioclex, fionclex:
+		q.Continue()
+	default:
+		q.result(-int64(unix.ENOTTY), nil)
+	}
+}
+
+// Commands of ioctl(2) (asm-generic/ioctls.h) and of fcntl(2) (asm-generic/fcntl.h).
+const (
+	fioclex, fionclex                = 0x5451, 0x5450
+	fOFDGetLk, fOFDSetLk, fOFDSetLkw = 36, 37, 38
+)
+
+// fcntl is about the descriptor, which is the kernel's, or about what is open there, which is the server's.
+func fcntl(q *request) {
+	o := q.objs[0]
+	cmd := uint32(q.args[1])
+	switch cmd {
+	case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD:
+		q.Continue()
+		return
+	case unix.F_GETFL:
+		if o.filled {
+			q.result(int64(wire.OpenFlags(nativeABI, o.flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC), false)), nil)
+			return
+		}
+	case unix.F_SETFL:
+		if o.filled {
+			q.result(0, nil)
+			return
+		}
+		q.args[2] = uint64(wire.OpenFlags(nativeABI, uint32(q.args[2]), true))
+	case unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW:
+		// Locks belong to the open file there: the server's process must not own them, it has other clients.
+		q.args[1] = map[uint32]uint64{unix.F_GETLK: fOFDGetLk, unix.F_SETLK: fOFDSetLk, unix.F_SETLKW: fOFDSetLkw}[cmd]
+		q.lock()
+		return
+	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
+	default:
+		q.result(-int64(unix.EINVAL), nil)
+		return
+	}
+	carry(q)
+}
+
+// copyRange between two files of the server is executed there. Offsets that are given are changed too, which the description does not
+// say.
+func copyRange(q *request) {
+	if q.objs[0] == nil || q.objs[1] == nil {
+		q.result(-int64(unix.EXDEV), nil) // programs read and write instead
+		return
+	}
+	q.after = func(ret int64) int64 {
+		for _, addr := range []uint64{q.args[1], q.args[3]} {
+			var b [8]byte
+			if addr == 0 || ret <= 0 {
+				continue
+			}
+			if q.Read(addr, b[:]) < len(b) {
+				return -int64(unix.EFAULT)
+			}
+			binary.NativeEndian.PutUint64(b[:], binary.NativeEndian.Uint64(b[:])+uint64(ret))
+			if _, err := q.Write(addr, b[:]); err != nil {
+				return -int64(unix.EFAULT)
+			}
+		}
+		return ret
+	}
+	carry(q)
+}
+
+// sendfile between two files of the server is executed there.
+func sendfile(q *request) {
+	if q.objs[0] == nil || q.objs[1] == nil {
+		q.result(-int64(unix.EINVAL), nil) // programs read and write instead
+		return
+	}
+	carry(q)
+}
+
+// lock carries a lock of the process as one of the open file. l_pid has to be 0 for that (fcntl_locking(2)).
+func (q *request) lock() {
+	const flock, pid = 32, 24 // struct flock, asm-generic/fcntl.h, and the offset of l_pid
+	b := make([]byte, flock)
+	addr := q.args[2]
+	if q.Read(addr, b) < flock {
+		q.result(-int64(unix.EFAULT), nil)
+		return
+	}
+	clear(b[pid:])
+	q.args[2] = q.space.Put(b)
+	regs, err := q.regs(formOf("fcntl"), wire.ByName("fcntl"))
+	if err != nil {
+		q.result(0, err)
+		return
+	}
+	ret, err := q.conn.Syscall("fcntl", regs, &q.space)
+	if err == nil && ret == 0 && regs[1] == fOFDGetLk {
+		if _, werr := q.Write(addr, q.space.Bytes(regs[2], flock)); werr != nil {
+			ret = -int64(unix.EFAULT)
+		}
+	}
+	q.result(ret, err)
+}

@@ -1,0 +1,194 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// spot are calls that are answered on the spot, or not at all; what they return tells whether they were.
+var spot map[string]func(*request) bool
+
+func init() { // its functions refer to it
+	spot = map[string]func(*request) bool{
+		"getcwd":    (*request).getcwd,
+		"uname":     (*request).uname,
+		"getuid":    func(q *request) bool { return q.identity(q.conn.Welcome().UID) },
+		"geteuid":   func(q *request) bool { return q.identity(q.conn.Welcome().UID) },
+		"getgid":    func(q *request) bool { return q.identity(q.conn.Welcome().GID) },
+		"getegid":   func(q *request) bool { return q.identity(q.conn.Welcome().GID) },
+		"getresuid": func(q *request) bool { return q.identities(q.conn.Welcome().UID) },
+		"getresgid": func(q *request) bool { return q.identities(q.conn.Welcome().GID) },
+		"getgroups": (*request).groups,
+		"readlink":  (*request).readlink, "readlinkat": (*request).readlink,
+		// A ring's calls would be made by the kernel, unseen. Programs have to be able to do without.
+		"io_uring_setup": func(q *request) bool { q.fault(unix.ENOSYS); return true },
+	}
+}
+
+// put writes an answer into the program's memory.
+func (q *request) put(addr uint64, b []byte) bool {
+	if _, err := q.Write(addr, b); err != nil {
+		q.fault(unix.EFAULT)
+		return false
+	}
+	return true
+}
+
+func (q *request) getcwd() bool {
+	d := q.dirs.of(procLink(q.TID(), "cwd"))
+	if d == nil {
+		return false
+	}
+	b := append([]byte(q.opts.View.near(d.path)), 0)
+	switch {
+	case uint64(len(b)) > q.args[1]:
+		q.fault(unix.ERANGE)
+	case q.put(q.args[0], b):
+		q.answer(int64(len(b)))
+	}
+	return true
+}
+
+func (q *request) uname() bool {
+	if q.opts.Local {
+		return false
+	}
+	const field = 65 // struct new_utsname, linux/utsname.h
+	var b [6 * field]byte
+	for i, s := range q.conn.Welcome().Uname {
+		copy(b[i*field:(i+1)*field-1], s)
+	}
+	if q.put(q.args[0], b[:]) {
+		q.answer(0)
+	}
+	return true
+}
+
+// isServer tells whether the program is to have the server's identity: not once it has taken on another one itself.
+func (q *request) isServer() bool {
+	return !q.opts.Local && credentialsOf(strconv.Itoa(q.TID())) == q.credentials
+}
+
+// credentialsOf are the ids of a process as /proc shows them.
+func credentialsOf(process string) string {
+	return statusOf(process, "Uid:") + " " + statusOf(process, "Gid:") + " " + statusOf(process, "Groups:")
+}
+
+func (q *request) identity(id uint32) bool {
+	if !q.isServer() {
+		return false
+	}
+	q.answer(int64(id))
+	return true
+}
+
+func (q *request) identities(id uint32) bool {
+	if !q.isServer() {
+		return false
+	}
+	b := binary.NativeEndian.AppendUint32(nil, id)
+	for _, addr := range q.args[:3] {
+		if !q.put(addr, b) {
+			return true
+		}
+	}
+	q.answer(0)
+	return true
+}
+
+func (q *request) groups() bool {
+	if !q.isServer() {
+		return false
+	}
+	groups := q.conn.Welcome().Groups
+	room := int32(q.args[0])
+	switch {
+	case room < 0 || room > 0 && int(room) < len(groups):
+		q.fault(unix.EINVAL)
+		return true
+	case room > 0:
+		var b []byte
+		for _, g := range groups {
+			b = binary.NativeEndian.AppendUint32(b, g)
+		}
+		if !q.put(q.args[1], b) {
+			return true
+		}
+	}
+	q.answer(int64(len(groups)))
+	return true
+}
+
+// socketPath refuses sockets whose path is on the server: they cannot be carried yet. Others are this host's.
+func (q *request) socketPath() bool {
+	var b [110]byte // struct sockaddr_un, linux/un.h
+	n := q.Read(q.args[1], b[:min(q.args[2], uint64(len(b)))])
+	if n > 3 && binary.NativeEndian.Uint16(b[:]) == unix.AF_UNIX && b[2] != 0 {
+		name := unix.ByteSliceToString(b[2:n])
+		if len(name) > 0 && name[0] != '/' {
+			base := q.baseOf(-1)
+			at := base.path
+			if base.remote {
+				at = q.opts.View.near(at)
+			}
+			name = join(at, name)
+		}
+		if side, _, _ := q.opts.View.Place(name); side != Local && !below(name, q.temp) {
+			q.counts.denied.Add(1)
+			q.debug("%d %s %s: a socket of the server: not carried", q.TID(), q.name, name)
+			e := unix.ECONNREFUSED
+			if q.name == "bind" {
+				e = unix.EADDRNOTAVAIL
+			}
+			q.Return(-int64(e))
+			return true
+		}
+	}
+	q.counts.local.Add(1)
+	q.Continue()
+	return true
+}
+
+// readlink answers what /proc says about a stand-in or a stub, as if they were what they stand for.
+func (q *request) readlink() bool {
+	addr, buf, room := q.args[0], q.args[1], q.args[2]
+	if q.name == "readlinkat" {
+		addr, buf, room = q.args[1], q.args[2], q.args[3]
+	}
+	name, err := q.readPath(addr)
+	if err != nil {
+		return false
+	}
+	rest, ok := strings.CutPrefix(name, "/proc/")
+	if !ok {
+		return false
+	}
+	who, what, _ := strings.Cut(rest, "/")
+	tid := q.TID()
+	if who != "self" && who != "thread-self" {
+		if tid, err = strconv.Atoi(who); err != nil {
+			return false
+		}
+	}
+	if what != "cwd" && !strings.HasPrefix(what, "fd/") {
+		return false
+	}
+	link := procLink(tid, what)
+	target := ""
+	if o := q.objects.named(link); o != nil {
+		target = q.opts.View.near(o.path)
+	} else if d := q.dirs.of(link); d != nil {
+		target = q.opts.View.near(d.path)
+	}
+	if target == "" || int(room) <= 0 {
+		return false
+	}
+	b := []byte(target)[:min(len(target), int(room))]
+	if q.put(buf, b) {
+		q.answer(int64(len(b)))
+	}
+	return true
+}

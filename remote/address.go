@@ -1,0 +1,92 @@
+// Package remote says where servers of remote execution are and connects to them. What is spoken over a connection is in
+// the packages wire, client and server below it.
+package remote
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// An Address is where a server is.
+type Address struct {
+	Network string // "unix", "tcp", "ssh" or "kubectl"
+	Addr    string // a path; HOST:PORT; [USER@]HOST[:PORT]; NAMESPACE/POD[/CONTAINER]
+}
+
+func (a Address) String() string { return a.Network + "://" + a.Addr }
+
+// ParseAddress reads unix:///PATH or tcp://HOST:PORT.
+func ParseAddress(s string) (Address, error) {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return Address{}, fmt.Errorf("address %q: no scheme: unix:///PATH or tcp://HOST:PORT", s)
+	}
+	switch scheme {
+	case "unix":
+		if !strings.HasPrefix(rest, "/") {
+			return Address{}, fmt.Errorf("address %q: the path has to begin with a slash: unix:///PATH", s)
+		}
+		return Address{"unix", rest}, nil
+	case "tcp":
+		if host, port, err := net.SplitHostPort(rest); err != nil || host == "" || port == "" {
+			return Address{}, fmt.Errorf("address %q: not tcp://HOST:PORT", s)
+		}
+		return Address{"tcp", rest}, nil
+	case "ssh":
+		if rest == "" || strings.HasPrefix(rest, "-") || strings.Contains(rest, "/") {
+			return Address{}, fmt.Errorf("address %q: not ssh://[USER@]HOST[:PORT]", s)
+		}
+		return Address{"ssh", rest}, nil
+	case "kubectl":
+		parts := strings.Split(rest, "/")
+		bad := len(parts) < 2 || len(parts) > 3
+		for _, p := range parts {
+			bad = bad || p == "" || p[0] == '-'
+		}
+		if bad {
+			return Address{}, fmt.Errorf("address %q: not kubectl://NAMESPACE/POD[/CONTAINER]", s)
+		}
+		return Address{"kubectl", rest}, nil
+	case "vsock":
+		return Address{}, fmt.Errorf("address %q: vsock:// is not in this version of farcall", s)
+	}
+	return Address{}, fmt.Errorf("address %q: unknown scheme %s: unix, tcp, ssh or kubectl", s, scheme)
+}
+
+// command is the user's command that reaches the address, nil if it is connected to.
+func (a Address) command() []string {
+	switch a.Network {
+	case "ssh":
+		host, port, ok := strings.Cut(a.Addr, ":")
+		args := []string{"ssh", "-T"}
+		if ok {
+			args = append(args, "-p", port)
+		}
+		return append(args, "--", host, "farcall serve --stdio --allow rw")
+	case "kubectl":
+		parts := strings.Split(a.Addr, "/")
+		args := []string{"kubectl", "exec", "-i", "-n", parts[0], parts[1]}
+		if len(parts) == 3 {
+			args = append(args, "-c", parts[2])
+		}
+		return append(args, "--", "farcall", "serve", "--stdio", "--allow", "rw")
+	}
+	return nil
+}
+
+// Host is the host of a TCP address.
+func (a Address) Host() string {
+	host, _, _ := net.SplitHostPort(a.Addr)
+	return host
+}
+
+// Loopback tells that an address can be reached from this host only.
+func (a Address) Loopback() bool {
+	if a.Network == "unix" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(a.Addr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,330 @@
+// Package client is the near side of remote execution: it sends system calls to a server and brings back what came of them.
+package client
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"farcall/decode"
+	"farcall/remote/stream"
+	"farcall/remote/wire"
+)
+
+// ErrLost is matched by the error of a request whose answer did not come: the connection failed, or was closed. Whether the
+// server executed it is not known.
+var ErrLost = errors.New("connection to the server lost")
+
+// ErrRefused is matched by the error of a session that the server ended, with its reason.
+var ErrRefused = errors.New("refused by the server")
+
+// A Conn is a session with a server. Its methods may be called by any goroutine; requests of several goroutines are under way at the
+// same time, and executed in the order in which they were sent.
+type Conn struct {
+	rwc     io.ReadWriteCloser
+	welcome wire.Welcome
+
+	out sync.Mutex // writes of frames
+
+	mu      sync.Mutex
+	pending map[uint64]chan wire.Frame
+	next    uint64
+	err     error
+	ended   chan struct{}
+
+	marshallers sync.Pool
+	mux         *stream.Mux
+	streams     atomic.Uint32
+
+	roundTrips, oneWay, sent, received atomic.Int64
+}
+
+// Counts say what a session has cost.
+type Counts struct {
+	RoundTrips int64 // requests that were answered, or are waiting for it; HELLO is none
+	OneWay     int64 // messages without an answer
+	Sent       int64 // bytes
+	Received   int64
+}
+
+// New begins a session over a connection. Conn closes it.
+//
+// Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
+func New(rwc io.ReadWriteCloser) (*Conn, error) {
+	c := &Conn{rwc: rwc, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
+	c.mux = stream.New(1<<16, c.send)
+	c.marshallers.New = func() any { return new(wire.Marshaller) }
+	r := bufio.NewReaderSize(rwc, 64<<10)
+	if err := c.hello(r); err != nil {
+		rwc.Close()
+		return nil, fmt.Errorf("begin session: %w", err)
+	}
+	go c.receive(r)
+	return c, nil
+}
+
+func (c *Conn) hello(r io.Reader) error {
+	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial}
+	if _, err := c.rwc.Write(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: h.Encode()})); err != nil {
+		return err
+	}
+	f, err := wire.ReadFrame(r, nil)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	switch f.Op {
+	case wire.OpWelcome:
+		if err := c.welcome.Decode(f.Payload); err != nil {
+			return err
+		}
+		if c.welcome.Version != wire.Version {
+			return fmt.Errorf("%w: the server chose version %d", wire.ErrCorrupt, c.welcome.Version)
+		}
+		return nil
+	case wire.OpRefuse:
+		return fmt.Errorf("%w: %q", ErrRefused, f.Payload)
+	}
+	return fmt.Errorf("%w: the server began with %v", wire.ErrCorrupt, f.Op)
+}
+
+// Welcome is what the server said about itself.
+func (c *Conn) Welcome() *wire.Welcome { return &c.welcome }
+
+// Counts are the session's counters.
+func (c *Conn) Counts() Counts {
+	return Counts{c.roundTrips.Load(), c.oneWay.Load(), c.sent.Load(), c.received.Load()}
+}
+
+// Ended is closed when the session is over.
+func (c *Conn) Ended() <-chan struct{} { return c.ended }
+
+// Err is why the session is over, nil if it is not.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the session. Requests under way fail.
+func (c *Conn) Close() error {
+	c.fail(fmt.Errorf("%w: closed", ErrLost))
+	c.mux.Close()
+	return c.rwc.Close()
+}
+
+// fail ends the session; the first reason stays.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	close(c.ended)
+	for id, ch := range c.pending {
+		delete(c.pending, id)
+		close(ch)
+	}
+}
+
+func (c *Conn) receive(r io.Reader) {
+	for {
+		f, err := wire.ReadFrame(r, nil)
+		if err != nil {
+			if !errors.Is(err, wire.ErrCorrupt) {
+				err = fmt.Errorf("%w: %w", ErrLost, err)
+			}
+			c.end(err)
+			return
+		}
+		c.received.Add(int64(wire.HeaderSize + len(f.Payload)))
+		switch f.Op {
+		case wire.OpRefuse:
+			c.end(fmt.Errorf("%w: %q", ErrRefused, f.Payload))
+			return
+		case wire.OpPing:
+			if c.send(wire.Frame{Op: wire.OpPong, ID: f.ID, Payload: f.Payload}) != nil {
+				return
+			}
+			continue
+		case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
+			if err := c.mux.Handle(f); err != nil {
+				c.end(err)
+				return
+			}
+			continue
+		}
+		c.mu.Lock()
+		ch := c.pending[f.ID]
+		delete(c.pending, f.ID)
+		c.mu.Unlock()
+		if ch == nil {
+			c.end(fmt.Errorf("%w: %v answers %d, which is no request", wire.ErrCorrupt, f.Op, f.ID))
+			return
+		}
+		ch <- f
+	}
+}
+
+// end ends the session because of the server.
+func (c *Conn) end(err error) {
+	c.fail(err)
+	c.rwc.Close()
+	c.mux.Close()
+}
+
+func (c *Conn) send(f wire.Frame) error {
+	b := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f)
+	c.out.Lock()
+	_, err := c.rwc.Write(b)
+	c.out.Unlock()
+	c.sent.Add(int64(len(b)))
+	if err != nil {
+		c.end(fmt.Errorf("%w: %w", ErrLost, err))
+		return c.Err()
+	}
+	return nil
+}
+
+// Do sends a request and waits for its answer, which has to be an answer of kind want.
+func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
+	if len(payload) > wire.MaxPayload {
+		return nil, wire.ErrTooLarge
+	}
+	ch := make(chan wire.Frame, 1)
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, c.err
+	}
+	c.next++
+	id := c.next
+	c.pending[id] = ch
+	c.mu.Unlock()
+	c.roundTrips.Add(1)
+	if err := c.send(wire.Frame{Op: op, ID: id, Payload: payload}); err != nil {
+		return nil, err
+	}
+	f, ok := <-ch
+	if !ok {
+		return nil, c.Err()
+	}
+	if f.Op != want {
+		err := fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, f.Op, op)
+		c.end(err)
+		return nil, err
+	}
+	return f.Payload, nil
+}
+
+// Memory is what a call's pointers refer to.
+type Memory interface {
+	decode.Memory
+	wire.Writer
+}
+
+// Syscall has the server execute a call, given by its generic name, with handles for descriptors and generic flags. What the
+// server's kernel writes is written to mem. ret is the result, or a negated error number: of the server's kernel, ENOSYS for a call
+// that cannot be executed elsewhere, EFAULT for memory that is not there, E2BIG for more than wire.MaxIO bytes at once.
+//
+// Errors: ErrLost, ErrRefused, wire.ErrCorrupt; the session is over then.
+func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err error) {
+	m := c.marshallers.Get().(*wire.Marshaller)
+	defer c.marshallers.Put(m)
+	call, err := m.Marshal(name, regs, mem)
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, wire.ErrNotCarried):
+		return -int64(syscall.ENOSYS), nil
+	case errors.Is(err, wire.ErrTooLarge):
+		return -int64(syscall.E2BIG), nil
+	case errors.As(err, &errno):
+		return -int64(errno), nil
+	case err != nil:
+		return 0, err
+	}
+	answer, err := c.Do(wire.OpCall, wire.OpResult, call.AppendCall(nil))
+	if err != nil {
+		return 0, err
+	}
+	var r wire.Result
+	if err = r.Decode(answer); err == nil {
+		err = m.Apply(&r, mem)
+	}
+	switch {
+	case errors.As(err, &errno):
+		return -int64(errno), nil
+	case err != nil:
+		c.end(err)
+		return 0, err
+	}
+	return r.Ret, nil
+}
+
+// OpenX opens a file and gets its attributes, and its content if it is regular, opened for reading, and has at most MaxData bytes.
+// The error is one of Syscall's.
+func (c *Conn) OpenX(o *wire.OpenX) (*wire.Opened, error) {
+	answer, err := c.Do(wire.OpOpenX, wire.OpOpened, o.Encode())
+	if err != nil {
+		return nil, err
+	}
+	r := new(wire.Opened)
+	if err := r.Decode(answer, o); err != nil {
+		c.end(err)
+		return nil, err
+	}
+	return r, nil
+}
+
+// ListX lists a directory with the attributes of its entries. The error is one of Syscall's.
+func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
+	answer, err := c.Do(wire.OpListX, wire.OpListed, l.Encode())
+	if err != nil {
+		return nil, err
+	}
+	r := new(wire.Listed)
+	if err := r.Decode(answer); err != nil {
+		c.end(err)
+		return nil, err
+	}
+	return r, nil
+}
+
+// CloseHandle tells the server that a handle is no longer used. It does not wait.
+func (c *Conn) CloseHandle(handle uint32) {
+	c.oneWay.Add(1)
+	_ = c.send(wire.Frame{Op: wire.OpClose, Payload: binary.LittleEndian.AppendUint32(nil, handle)}) // Err has it
+}
+
+// Dial has the server connect a socket. If the result's Ret is 0, the stream is to be attached to what stands for the socket here. The
+// error is one of Syscall's.
+func (c *Conn) Dial(datagram bool, addr []byte) (*wire.Dialed, *stream.Stream, error) {
+	if c.welcome.Caps&wire.CapDial == 0 {
+		return &wire.Dialed{Ret: -int64(syscall.ENETUNREACH)}, nil, nil
+	}
+	id := c.streams.Add(1)
+	st, err := c.mux.Open(id)
+	if err != nil {
+		return &wire.Dialed{Ret: -int64(syscall.EMFILE)}, nil, nil
+	}
+	answer, err := c.Do(wire.OpDial, wire.OpDialed, (&wire.Dial{Stream: id, Datagram: datagram, Addr: addr}).Encode())
+	r := new(wire.Dialed)
+	if err == nil {
+		if err = r.Decode(answer); err != nil {
+			c.end(err)
+		}
+	}
+	if err != nil || r.Ret < 0 {
+		st.Drop()
+		return r, nil, err
+	}
+	return r, st, nil
+}

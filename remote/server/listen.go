@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"farcall/remote"
+	"farcall/remote/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnauthenticated is the error of listening where anybody could connect.
+var ErrUnauthenticated = errors.New("clients would not be authenticated")
+
+// Listen listens for clients. On a unix socket the kernel tells who they are. Over TCP secure does, if it is not nil, by their
+// certificates. Without it, the address has to be one of the loopback interface, and insecure be set: every user of this host can
+// connect then.
+//
+// Errors: ErrUnauthenticated; those of net.Listen.
+func Listen(ctx context.Context, a remote.Address, secure *tls.Config, insecure bool) (net.Listener, error) {
+	if a.Network == "tcp" {
+		switch {
+		case secure != nil:
+			l, err := new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+			if err != nil {
+				return nil, err
+			}
+			return tls.NewListener(l, secure), nil
+		case !a.Loopback():
+			return nil, fmt.Errorf("listen %v: not a loopback address: %w", a, ErrUnauthenticated)
+		case !insecure:
+			return nil, fmt.Errorf("listen %v: every user of this host could connect: %w", a, ErrUnauthenticated)
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	if errors.Is(err, unix.EADDRINUSE) && a.Network == "unix" && abandoned(ctx, a.Addr) {
+		if err := os.Remove(a.Addr); err != nil {
+			return nil, err
+		}
+		return new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
+	}
+	return l, err
+}
+
+// abandoned tells whether nobody listens on a unix socket: a server that has changed its root directory, or was killed, cannot remove its own.
+func abandoned(ctx context.Context, path string) bool {
+	st, err := os.Lstat(path)
+	if err != nil || st.Mode()&fs.ModeSocket == 0 {
+		return false
+	}
+	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, unix.ECONNREFUSED)
+}
+
+// ServeListener serves the clients that connect until ctx is done, then ends their sessions and closes l. users are those who may
+// connect to a unix socket, nil for root and the user that the server runs as. report is told of each session that failed.
+//
+// Errors: those of Accept; nil when ctx is done.
+func (s *Server) ServeListener(ctx context.Context, l net.Listener, users []uint32, report func(peer string, err error)) error {
+	if users == nil {
+		users = []uint32{0, uint32(os.Geteuid())}
+	}
+	var sessions sync.WaitGroup
+	defer sessions.Wait()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		conn, err := l.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
+		sessions.Go(func() {
+			peer, err := authenticate(conn, users)
+			if err != nil {
+				refusal := wire.AppendFrame(nil, wire.Frame{Op: wire.OpRefuse, Payload: []byte(err.Error())})
+				_, _ = conn.Write(refusal) // it is told why if it listens
+				conn.Close()
+			} else {
+				err = s.Serve(ctx, conn, peer)
+			}
+			if err != nil && ctx.Err() == nil && report != nil {
+				report(peer, err)
+			}
+		})
+	}
+}
+
+// handshakeTimeout is how long a client may take to say who it is.
+const handshakeTimeout = 30 * time.Second
+
+// authenticate says who a client is.
+func authenticate(conn net.Conn, users []uint32) (peer string, err error) {
+	if t, ok := conn.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+		defer cancel()
+		if err := t.HandshakeContext(ctx); err != nil {
+			return conn.RemoteAddr().String(), err
+		}
+		return conn.RemoteAddr().String() + " " + t.ConnectionState().PeerCertificates[0].Subject.CommonName, nil
+	}
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		return conn.RemoteAddr().String(), nil
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return "unknown", fmt.Errorf("peer credentials: %w", err)
+	}
+	var cred *unix.Ucred
+	cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err = errors.Join(cerr, err); err != nil {
+		return "unknown", fmt.Errorf("peer credentials: %w", err)
+	}
+	peer = fmt.Sprintf("uid %d, pid %d", cred.Uid, cred.Pid)
+	if !slices.Contains(users, cred.Uid) {
+		return peer, fmt.Errorf("user %d may not connect", cred.Uid)
+	}
+	return peer, nil
+}
+
+// ChangeRoot makes a directory the root of all that the process, and so its clients, can name. The Server has to exist already.
+//
+// Errors: EPERM without CAP_SYS_CHROOT; other errnos of chroot(2).
+func ChangeRoot(dir string) error {
+	if err := unix.Chroot(dir); err != nil {
+		return fmt.Errorf("chroot %s: %w", dir, err)
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return fmt.Errorf("chdir / in %s: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package server
+
+import "farcall/syscalls"
+
+const native = syscalls.AMD64
