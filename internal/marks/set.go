@@ -166,8 +166,8 @@ func (s *Set) Release() error {
 	return semop(s.ID, operation{semTargetExit, -1, unix.IPC_NOWAIT}, operation{semDetach, 1, unix.IPC_NOWAIT})
 }
 
-// Remove removes the set. Whoever waits goes on.
-func (s *Set) Remove() { _ = remove(s.ID) }
+// Remove removes the set. Whoever waits goes on. It is false if the set was removed by somebody else.
+func (s *Set) Remove() bool { return remove(s.ID) == nil }
 
 func remove(id int) error {
 	_, err := semctl(id, 0, unix.IPC_RMID, nil)

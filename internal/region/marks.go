@@ -97,13 +97,17 @@ func (m *Marks) Gone(t *engine.Thread, detached bool) {
 }
 
 func (m *Marks) end(pid int) {
-	if s := m.sets[pid]; s != nil {
-		delete(m.sets, pid)
-		if s.Set != nil {
-			s.Remove()
-		}
+	s := m.sets[pid]
+	if s == nil {
+		return
+	}
+	delete(m.sets, pid)
+	if s.Set != nil && !s.Remove() {
+		m.complain(s, pid, unseen(marks.ErrRemoved))
 	}
 }
+
+func unseen(err error) error { return fmt.Errorf("marks are not seen any more: %w", err) }
 
 // Close removes all sets, once the engine is done.
 func (m *Marks) Close() {
@@ -156,7 +160,7 @@ func (m *Marks) failed(s *served, err error) {
 		return // removed by us
 	}
 	s.Remove()
-	m.complain(s, s.PID, fmt.Errorf("marks are not seen any more: %w", err))
+	m.complain(s, s.PID, unseen(err))
 }
 
 // enter answers t, which waits for it.
