@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector's instrumentation allocates where the program itself does not.
+
 package farcall
 
 import (

@@ -204,7 +204,7 @@ const ended Reply = 3
 // finish removes the set and checks.
 func (tr *tracer) finish(t testing.TB) {
 	t.Helper()
-	tr.set.Remove()
+	_ = tr.set.Remove()
 	tr.wait()
 	for _, err := range tr.errs {
 		t.Error(err)

@@ -54,7 +54,7 @@ func Create(pid int) (*Set, error) {
 	}
 	s := &Set{ID: id, PID: pid, Key: key}
 	if err := give(id, p.uid, p.gid); err != nil {
-		s.Remove()
+		_ = s.Remove()
 		return nil, fmt.Errorf("semctl: %w", err)
 	}
 	// All at once: with the guard free the set can be used.
@@ -63,7 +63,7 @@ func Create(pid int) (*Set, error) {
 		operation{semDetach, deathPost, 0}, operation{semDetach, -deathPost, semUndo},
 		operation{semGuard, 1, 0})
 	if err != nil {
-		s.Remove()
+		_ = s.Remove()
 		return nil, fmt.Errorf("semop: %w", err)
 	}
 	return s, nil
@@ -166,8 +166,15 @@ func (s *Set) Release() error {
 	return semop(s.ID, operation{semTargetExit, -1, unix.IPC_NOWAIT}, operation{semDetach, 1, unix.IPC_NOWAIT})
 }
 
-// Remove removes the set. Whoever waits goes on. It is false if the set was removed by somebody else.
-func (s *Set) Remove() bool { return remove(s.ID) == nil }
+// Remove removes the set. Whoever waits goes on.
+//
+// Error: ErrRemoved if somebody else has done so.
+func (s *Set) Remove() error {
+	if remove(s.ID) != nil {
+		return ErrRemoved
+	}
+	return nil
+}
 
 func remove(id int) error {
 	_, err := semctl(id, 0, unix.IPC_RMID, nil)

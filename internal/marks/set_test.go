@@ -213,7 +213,7 @@ func TestProgramKilled(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond) // where it hits does not matter
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
-		tr.set.Remove()
+		_ = tr.set.Remove()
 		tr.wait()
 		if exists(t, tr.set.Key) {
 			t.Error("the set is still there")
@@ -242,7 +242,7 @@ func TestNobodyWaits(t *testing.T) {
 	if err := s.Release(); err != unix.EAGAIN {
 		t.Errorf("Release without \"target-exit\": %v", err)
 	}
-	s.Remove()
+	_ = s.Remove()
 	if _, _, err := s.Caller(StepEnter, 0, ptrace.NewMemory(os.Getpid())); err != ErrRemoved {
 		t.Errorf("caller of a removed set: %v", err)
 	}

@@ -101,10 +101,10 @@ func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchd
 		}
 		t.mem.Reset(int(t.Notification.TID))
 		if rest := p.Handle(t); rest != nil && l.Valid(t.ID) { // what was read of the thread was its own
-			go func() {
+			go func(t *notified) {
 				rest()
 				t.mem.Close()
-			}()
+			}(t)
 			t = &notified{listener: l}
 		} else {
 			t.mem.Close()

@@ -97,17 +97,16 @@ func (m *Marks) Gone(t *engine.Thread, detached bool) {
 }
 
 func (m *Marks) end(pid int) {
-	s := m.sets[pid]
-	if s == nil {
-		return
-	}
-	delete(m.sets, pid)
-	if s.Set != nil && !s.Remove() {
-		m.complain(s, pid, unseen(marks.ErrRemoved))
+	if s := m.sets[pid]; s != nil {
+		delete(m.sets, pid)
+		if s.Set == nil {
+			return
+		}
+		if err := s.Remove(); err != nil { // the process was faster than serve
+			m.lost(s, err)
+		}
 	}
 }
-
-func unseen(err error) error { return fmt.Errorf("marks are not seen any more: %w", err) }
 
 // Close removes all sets, once the engine is done.
 func (m *Marks) Close() {
@@ -159,8 +158,12 @@ func (m *Marks) failed(s *served, err error) {
 	if m.sets[s.PID] != s {
 		return // removed by us
 	}
-	s.Remove()
-	m.complain(s, s.PID, unseen(err))
+	_ = s.Remove()
+	m.lost(s, err)
+}
+
+func (m *Marks) lost(s *served, err error) {
+	m.complain(s, s.PID, fmt.Errorf("marks are not seen any more: %w", err))
 }
 
 // enter answers t, which waits for it.
