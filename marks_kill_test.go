@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// TestMarksKill kills the tracer, or the program, at a random point of the marking of several threads. A program goes on without its
-// tracer, and no semaphores are left.
+// TestMarksKill kills the tracer, or the program, or ends the tracer by a signal, at a random point of the marking of several threads. A
+// program goes on without its tracer, and no semaphores are left.
 func TestMarksKill(t *testing.T) {
 	program := markFixture(t, "threads.c")
 	for round := range 12 {
-		tracer := exec.Command(os.Args[0], "trace", "--marks", "-o", t.TempDir()+"/out", "--", program, "4", "20000")
+		tracer := exec.Command(os.Args[0], "trace", "--marks", "--interruptible=2", "-o", t.TempDir()+"/out", "--", program, "4", "20000")
 		tracer.Args[0] = "farcall" // see TestMain
 		in, _ := tracer.StdinPipe()
 		out, w, err := os.Pipe()
@@ -35,13 +35,21 @@ func TestMarksKill(t *testing.T) {
 		pid := onlyChild(t, tracer.Process.Pid)
 		_, _ = io.WriteString(in, "go\n")
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // where it hits does not matter
-		if round%2 == 0 {
+		switch round % 3 {
+		case 0:
 			_ = tracer.Process.Kill()
 			if !lines.Scan() || lines.Text() != "done" {
 				t.Errorf("without its tracer the program says %q", lines.Text())
 			}
 			_ = tracer.Wait()
-		} else {
+		case 1:
+			_ = tracer.Process.Signal(syscall.SIGTERM)
+			_ = tracer.Wait()
+			if hasMarkSet(t, pid) {
+				t.Errorf("round %d: the tracer has left the semaphores of process %d", round, pid)
+			}
+			_ = syscall.Kill(pid, syscall.SIGKILL) // ESRCH: it is dead
+		case 2:
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 			_ = tracer.Wait()
 			if ws := tracer.ProcessState.Sys().(syscall.WaitStatus); ws.Signal() != syscall.SIGKILL {

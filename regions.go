@@ -121,10 +121,15 @@ func (t *Task) Region() (name string, depth int) {
 // outside tells whether events of a thread are not to be told, because it is in no region.
 func (s *sink) outside(th *engine.Thread) bool { return s.regions != nil && s.regions.Top(th) == nil }
 
-// MissingRegions says which functions of Regions.In were never found. It counts once Wait has returned.
+// MissingRegions says which functions of Regions.In were never found, and which of Regions.Marks no program has marked. It counts
+// once Wait has returned.
 func (tr *Tracer) MissingRegions() []error {
 	if tr.regions == nil {
 		return nil
 	}
-	return tr.regions.Missing()
+	missing := tr.regions.Missing()
+	if tr.marks != nil {
+		missing = append(missing, tr.marks.Missing()...)
+	}
+	return missing
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,35 +116,45 @@ func TestJSONKeepsItsSchema(t *testing.T) {
 	s := &schema{defs: rule["$defs"].(map[string]any)}
 	tr := needTracers(t)
 	seen := map[string]int{}
+	hold := func(name string, argv ...string) {
+		var pid int
+		out := runTracer(t, tr.farcall, append([]string{"trace"}, argv...), &pid)["file out"]
+		if out == "" {
+			t.Errorf("%s: nothing: the trace is empty", name)
+		}
+		for line := range strings.Lines(out) {
+			d := json.NewDecoder(bytes.NewReader([]byte(line)))
+			d.UseNumber()
+			var v map[string]any
+			if err := d.Decode(&v); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, line)
+			}
+			if err := s.check("event", rule, v); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, line)
+			}
+			seen[v["type"].(string)]++
+			for _, member := range []string{"injected", "marked"} {
+				if v[member] != nil {
+					seen[member]++
+				}
+			}
+		}
+	}
 	for _, program := range []string{"hello", "calls", "dumps", "signals", "segv", "threads", "blocked-exit", "child-killed 9", "exec-thread", "exec-leader",
 		"vfork", "stopped 19", "interrupted", "modes", "paths", "die 15", "$ls -l / | sort; (exit 3); sleep 0"} {
 		row := conformanceRow{program: program}
 		for _, options := range []string{"-f", "-f -v -y -s 4096", "-f -e raw=all -s 0", "-f -b execve", "-f --in main", "-f -kk --stack-trace-frame-limit=4",
 			"-f -e inject=getppid:error=EINTR:delay_exit=1:when=1 -e inject=write:delay_exit=1:when=1"} {
 			row.options = options + " --format=json -o out"
-			var pid int
-			out := runTracer(t, tr.farcall, append([]string{"trace"}, row.argv(tr.fixture)...), &pid)["file out"]
-			if out == "" {
-				t.Errorf("%s: nothing: the trace is empty", row.name())
-			}
-			for line := range strings.Lines(out) {
-				d := json.NewDecoder(bytes.NewReader([]byte(line)))
-				d.UseNumber()
-				var v map[string]any
-				if err := d.Decode(&v); err != nil {
-					t.Fatalf("%s: %v\n%s", row.name(), err, line)
-				}
-				if err := s.check("event", rule, v); err != nil {
-					t.Fatalf("%s: %v\n%s", row.name(), err, line)
-				}
-				seen[v["type"].(string)]++
-				if v["injected"] != nil {
-					seen["injected"]++
-				}
-			}
+			hold(row.name(), row.argv(tr.fixture)...)
 		}
 	}
-	for _, kind := range []string{"syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "injected", "enter", "return"} {
+	marked := filepath.Join(t.TempDir(), "marked")
+	if msg, err := exec.Command("gcc", "-I../../include", "-o", marked, "../../testdata/marks/seed.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+	hold("marks", "--marks", "--format=json", "-o", "out", marked)
+	for _, kind := range []string{"syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "injected", "enter", "return", "marked"} {
 		if seen[kind] == 0 {
 			t.Errorf("no event of type %s", kind)
 		}

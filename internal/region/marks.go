@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +23,16 @@ type Marks struct {
 	say   func(pid int, err error)
 	sets  map[int]*served // by process
 	calls map[syscalls.ABI][]int64
+
+	told bool // something was said of some process
+
+	mu    sync.Mutex
+	found []bool   // of names: whether there was such a mark
+	other []string // names of marks that were not wanted, up to maxOther
 }
+
+// maxOther is how many marks that are not wanted are remembered for a hint.
+const maxOther = 5
 
 // A served is a process whose marks are answered.
 type served struct {
@@ -33,7 +44,8 @@ type served struct {
 // NewMarks follows the marks whose names match one of the globs; say is told, on the engine's thread, why those of a process are not
 // followed, or which were not.
 func NewMarks(tr *Tracker, names []string, say func(pid int, err error)) *Marks {
-	m := &Marks{tr: tr, names: names, say: say, sets: map[int]*served{}, calls: map[syscalls.ABI][]int64{}}
+	m := &Marks{tr: tr, names: names, say: say, sets: map[int]*served{}, calls: map[syscalls.ABI][]int64{},
+		found: make([]bool, len(names))}
 	for _, abi := range []syscalls.ABI{syscalls.AMD64, syscalls.ARM64} {
 		for _, name := range []string{"semtimedop", "semget", "semctl", "getpid", "gettid", "geteuid", "clock_gettime"} {
 			if nr, ok := abi.Number(name); ok {
@@ -66,7 +78,7 @@ func (m *Marks) Begin(t *engine.Thread) {
 
 func (m *Marks) complain(s *served, pid int, err error) {
 	if !s.told {
-		s.told = true
+		s.told, m.told = true, true
 		m.say(pid, err)
 	}
 }
@@ -174,8 +186,43 @@ func (m *Marks) enter(s *served, t *engine.Thread, r marks.Record) {
 	})
 }
 
+// wanted tells whether a mark is to be followed. It is called from the goroutines of all processes.
 func (m *Marks) wanted(name string) bool {
-	return slices.ContainsFunc(m.names, func(glob string) bool { return symbols.MatchGlob(glob, name) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wanted := false
+	for i, glob := range m.names {
+		if symbols.MatchGlob(glob, name) {
+			m.found[i], wanted = true, true
+		}
+	}
+	if !wanted && len(m.other) < maxOther && !slices.Contains(m.other, name) {
+		m.other = append(m.other, name)
+	}
+	return wanted
+}
+
+// Missing says which of the names no mark had, unless marks could not be seen. It counts once the engine is done.
+func (m *Marks) Missing() []error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []error
+	if m.told || m.tr.done {
+		return nil
+	}
+	for i, name := range m.names {
+		if m.found[i] {
+			continue
+		}
+		e := &Error{Pattern: name, Err: fmt.Errorf("no region '%s' was marked", name)}
+		if len(m.other) > 0 {
+			e.hint = "others were: " + strings.Join(m.other, ", ")
+		} else {
+			e.hint = "'farcall header' gives what programs in C mark regions with, farcall/mark is for those in Go"
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // Unseen tells whether t is at the entry of a call that belongs to a mark, and ends its region where that is asked for.

@@ -91,9 +91,10 @@ static void signals()
 	memset(&sa, 0, sizeof sa);
 	sa.sa_handler = handler;
 	sigaction(SIGALRM, &sa, nullptr);
-	struct itimerval often = {{0, 300}, {0, 300}};
-	setitimer(ITIMER_REAL, &often, nullptr);
 	for (int i = 0; i < 300; i++) {
+		// One signal each time, at ever later points: more of them could take all the time there is.
+		struct itimerval once = {{0, 0}, {0, 1 + i % 100 * 10}};
+		setitimer(ITIMER_REAL, &once, nullptr);
 		FARCALL_REGION("interrupted");
 		inside();
 	}
