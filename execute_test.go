@@ -3,10 +3,8 @@ package farcall_test
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -152,8 +150,9 @@ func TestDetachDuringExecute(t *testing.T) {
 	for range 20 {
 		tr := farcall.New(farcall.Options{})
 		everywhere(t, tr)
-		n := 0
-		tr.Observe(func(*farcall.Task, *event.Event) {
+		n, pid := 0, 0
+		tr.Observe(func(task *farcall.Task, _ *event.Event) {
+			pid = task.PID
 			if n++; n == 40 {
 				go func() { _ = tr.Detach() }()
 			}
@@ -162,10 +161,9 @@ func TestDetachDuringExecute(t *testing.T) {
 		if err := run(t, tr, cmd); err != nil {
 			t.Fatal(err)
 		}
-		if pid := childOf(t); pid != 0 {
-			if ws := waitFor(t, pid, 0); ws.ExitStatus() != 0 {
-				t.Errorf("status %#x", ws)
-			}
+		// It has been waited for where it ended before the detach.
+		if ws, err := wait4(pid, 0); err != unix.ECHILD && (err != nil || ws.ExitStatus() != 0) {
+			t.Errorf("wait4: %v, status %#x", err, ws)
 		}
 		if out := output(); strings.Count(out, "\n") != 200 {
 			t.Errorf("%d lines", strings.Count(out, "\n"))
@@ -174,35 +172,20 @@ func TestDetachDuringExecute(t *testing.T) {
 }
 
 // waitFor waits for a child that is no tracee (any more).
-func waitFor(t *testing.T, pid, options int) (ws unix.WaitStatus) {
+func waitFor(t *testing.T, pid, options int) unix.WaitStatus {
 	t.Helper()
-	for {
-		_, err := unix.Wait4(pid, &ws, options, nil)
-		if err == nil {
-			return ws
-		}
-		if err != unix.EINTR {
-			t.Fatalf("wait4: %v", err)
-		}
+	ws, err := wait4(pid, options)
+	if err != nil {
+		t.Fatalf("wait4: %v", err)
 	}
+	return ws
 }
 
-// childOf finds a child of this process that has not been waited for, 0 if there is none.
-func childOf(t *testing.T) int {
-	t.Helper()
-	b, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/children")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tasks, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, f := range tasks {
-		if more, err := os.ReadFile(f); err == nil {
-			b = append(b, more...)
+// wait4 is wait4(2), which signals do not interrupt.
+func wait4(pid, options int) (ws unix.WaitStatus, err error) {
+	for {
+		if _, err = unix.Wait4(pid, &ws, options, nil); err != unix.EINTR {
+			return ws, err
 		}
 	}
-	pid := 0
-	for _, w := range strings.Fields(string(b)) {
-		pid, _ = strconv.Atoi(w)
-	}
-	return pid
 }

@@ -120,6 +120,7 @@ func (s *session) dial(f wire.Frame) error {
 	if err != nil {
 		return err
 	}
+	family := binary.LittleEndian.Uint16(d.Addr) // in a buffer that the next frame is read into
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		defer cancel()
@@ -143,7 +144,6 @@ func (s *session) dial(f wire.Frame) error {
 			return
 		}
 		s.record("connect", to.String(), 0)
-		family := binary.LittleEndian.Uint16(d.Addr)
 		r := wire.Dialed{Local: appendSockaddr(family, addrOf(conn.LocalAddr())), Peer: appendSockaddr(family, addrOf(conn.RemoteAddr()))}
 		if answer(r) != nil {
 			st.Drop()
