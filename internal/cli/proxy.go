@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"farcall/internal/message"
 	"farcall/internal/proxy"
 	"farcall/remote"
 	"farcall/remote/certs"
@@ -127,14 +128,14 @@ func (o *proxyOptions) makeView() (proxy.View, error) {
 	if dir, ok := strings.CutPrefix(o.view, "prefix="); ok {
 		var err error
 		if v, err = proxy.PrefixView(dir); err != nil {
-			return v, fail("%v", err)
+			return v, message.Fail("%v", err)
 		}
 	} else if o.view != "overlay" {
-		return v, &commandError{text: "invalid --view argument: '" + o.view + "'", hint: "it is overlay or prefix=DIR"}
+		return v, &message.Error{Text: "invalid --view argument: '" + o.view + "'", Remedy: "it is overlay or prefix=DIR"}
 	}
 	for _, r := range o.rules {
 		if err := v.Add(r); err != nil {
-			return v, fail("%v", err)
+			return v, message.Fail("%v", err)
 		}
 	}
 	return v, nil
@@ -151,46 +152,46 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	}
 	switch {
 	case len(args) == 0:
-		return misuse("no program given")
+		return message.Misuse("no program given")
 	case (o.to != "") == (o.command != ""):
-		return misuse("proxy wants --to or --command")
+		return message.Misuse("proxy wants --to or --command")
 	}
 	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
 	switch o.net {
 	case "local":
 	case "remote":
 		if run.Ptrace {
-			return misuse("--net remote needs user notification")
+			return message.Misuse("--net remote needs user notification")
 		}
 		run.Net = true
 	default:
-		return &commandError{text: "invalid --net argument: '" + o.net + "'", hint: "it is local or remote"}
+		return &message.Error{Text: "invalid --net argument: '" + o.net + "'", Remedy: "it is local or remote"}
 	}
 	switch o.onLoss {
 	case "eio":
 	case "kill":
 		run.Kill = true
 	default:
-		return &commandError{text: "invalid --on-loss argument: '" + o.onLoss + "'", hint: "it is eio or kill"}
+		return &message.Error{Text: "invalid --on-loss argument: '" + o.onLoss + "'", Remedy: "it is eio or kill"}
 	}
 	if o.cache != "strict" {
 		run.TTL, err = time.ParseDuration(o.cache)
 		if err != nil || run.TTL < 0 {
-			return &commandError{text: "invalid --cache argument: '" + o.cache + "'", hint: "it is strict, or a time such as 500ms or 3s"}
+			return &message.Error{Text: "invalid --cache argument: '" + o.cache + "'", Remedy: "it is strict, or a time such as 500ms or 3s"}
 		}
 	}
 	switch {
 	case o.mechanism == "ptrace" || o.naive && o.mechanism == "auto":
 		run.Ptrace = true
 	case o.naive:
-		return misuse("--naive forwards by ptrace")
+		return message.Misuse("--naive forwards by ptrace")
 	case o.mechanism != "auto" && o.mechanism != "notify":
-		return &commandError{text: "invalid --mechanism argument: '" + o.mechanism + "'", hint: "it is auto, notify or ptrace"}
+		return &message.Error{Text: "invalid --mechanism argument: '" + o.mechanism + "'", Remedy: "it is auto, notify or ptrace"}
 	}
 	if run.Path = programPath(args[0], view); run.Path == "" {
-		return &commandError{text: args[0] + ": not found on this host", hint: "name a program of the other host by its path"}
+		return &message.Error{Text: args[0] + ": not found on this host", Remedy: "name a program of the other host by its path"}
 	}
-	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help proxy"}
+	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help proxy"}
 	if o.debug {
 		run.Debug = func(format string, args ...any) { messages.Warn(fmt.Sprintf(format, args...)) }
 	}
@@ -205,7 +206,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		}
 	}
 	if err != nil {
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	if status.Signal != 0 {
 		return exitStatus(128 + int(status.Signal))
@@ -235,34 +236,34 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 	if o.command != "" {
 		c, err := remote.DialCommand(o.command, stderr)
 		if err != nil {
-			return nil, fail("%v", err)
+			return nil, message.Fail("%v", err)
 		}
 		conn, err := client.New(c)
 		if err != nil {
-			return nil, &commandError{text: o.command + ": " + err.Error(), hint: "the command has to run 'farcall serve --stdio'"}
+			return nil, &message.Error{Text: o.command + ": " + err.Error(), Remedy: "the command has to run 'farcall serve --stdio'"}
 		}
 		return conn, nil
 	}
 	a, err := remote.ParseAddress(o.to)
 	if err != nil {
-		return nil, fail("%v", err)
+		return nil, message.Fail("%v", err)
 	}
 	var secure *tls.Config
 	if o.tls != "" {
 		if a.Network != "tcp" {
-			return nil, misuse("--tls is for tcp://")
+			return nil, message.Misuse("--tls is for tcp://")
 		}
 		if secure, err = certs.Client(o.tls, a.Host()); err != nil {
-			return nil, fail("%v", err)
+			return nil, message.Fail("%v", err)
 		}
 	}
 	c, err := remote.Dial(context.Background(), a, secure, stderr)
 	if err != nil {
-		return nil, &commandError{text: err.Error(), hint: "is 'farcall serve --listen " + o.to + "' running?"}
+		return nil, &message.Error{Text: err.Error(), Remedy: "is 'farcall serve --listen " + o.to + "' running?"}
 	}
 	conn, err := client.New(c)
 	if err != nil {
-		return nil, fail("%s: %v", o.to, err)
+		return nil, message.Fail("%s: %v", o.to, err)
 	}
 	return conn, nil
 }
@@ -270,7 +271,7 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 // explainPath says where a path leads.
 func explainPath(std Streams, v proxy.View, name string) error {
 	if !path.IsAbs(name) {
-		return fail("%s: not an absolute path", name)
+		return message.Fail("%s: not an absolute path", name)
 	}
 	side, far, rule := v.Place(name)
 	why := "no rule"
@@ -299,7 +300,7 @@ func writeStats(file string, run *proxy.Run) error {
 		err = os.WriteFile(file, append(b, '\n'), 0o666)
 	}
 	if err != nil {
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	return nil
 }

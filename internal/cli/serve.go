@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 
+	"farcall/internal/message"
 	"farcall/remote"
 	"farcall/remote/certs"
 	"farcall/remote/server"
@@ -75,25 +76,25 @@ func runServe(std Streams, o serveOptions) error {
 	case "rw":
 		opts.Write = true
 	default:
-		return &commandError{text: "invalid --allow argument: '" + o.allow + "'", hint: "it is ro or rw"}
+		return &message.Error{Text: "invalid --allow argument: '" + o.allow + "'", Remedy: "it is ro or rw"}
 	}
 	for _, c := range o.connect {
 		d, err := server.ParseDestination(c)
 		if err != nil {
-			return fail("%v", err)
+			return message.Fail("%v", err)
 		}
 		opts.Connect = append(opts.Connect, d...)
 	}
 	if (o.listen != "") == o.stdio {
-		return misuse("serve wants --listen or --stdio")
+		return message.Misuse("serve wants --listen or --stdio")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
-	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help serve"}
+	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help serve"}
 	if o.audit != "" {
 		f, err := os.OpenFile(o.audit, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
-			return fail("%v", err)
+			return message.Fail("%v", err)
 		}
 		defer f.Close()
 		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
@@ -108,31 +109,31 @@ func runServe(std Streams, o serveOptions) error {
 	}
 	a, err := remote.ParseAddress(o.listen)
 	if err != nil {
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	var secure *tls.Config
 	if o.tls != "" {
 		if a.Network != "tcp" {
-			return misuse("--tls is for tcp://")
+			return message.Misuse("--tls is for tcp://")
 		}
 		if secure, err = certs.Server(o.tls); err != nil {
-			return &commandError{text: err.Error(), hint: "make certificates: farcall certs DIR NAME..."}
+			return &message.Error{Text: err.Error(), Remedy: "make certificates: farcall certs DIR NAME..."}
 		}
 	}
 	l, err := server.Listen(ctx, a, secure, o.insecure)
 	switch {
 	case errors.Is(err, server.ErrUnauthenticated) && a.Loopback():
-		return &commandError{text: err.Error(), hint: "--tls knows clients by their certificates; --insecure allows it"}
+		return &message.Error{Text: err.Error(), Remedy: "--tls knows clients by their certificates; --insecure allows it"}
 	case errors.Is(err, server.ErrUnauthenticated):
-		return &commandError{text: err.Error(), hint: "over a network, use --tls, or run 'farcall serve --stdio' through ssh"}
+		return &message.Error{Text: err.Error(), Remedy: "over a network, use --tls, or run 'farcall serve --stdio' through ssh"}
 	case errors.Is(err, unix.EADDRINUSE) && a.Network == "unix":
-		return &commandError{text: err.Error(), hint: "another server is running there, or it is no socket"}
+		return &message.Error{Text: err.Error(), Remedy: "another server is running there, or it is no socket"}
 	case err != nil:
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	if a.Network == "unix" {
 		if err := os.Chmod(a.Addr, 0o666); err != nil { // who may connect is decided by credentials
-			return fail("%v", err)
+			return message.Fail("%v", err)
 		}
 	}
 	if err := confine(o.root, opts.Write, messages); err != nil {
@@ -143,7 +144,7 @@ func runServe(std Streams, o serveOptions) error {
 }
 
 // confine takes from the process what it will not need.
-func confine(root string, writes bool, messages *Messages) error {
+func confine(root string, writes bool, messages *message.Printer) error {
 	if root != "" {
 		if err := changeRoot(root); err != nil {
 			return err
@@ -163,9 +164,9 @@ func changeRoot(dir string) error {
 	err := server.ChangeRoot(dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return &commandError{text: err.Error(), hint: "changing the root directory needs root (CAP_SYS_CHROOT); in a user namespace: unshare -r farcall serve ..."}
+		return &message.Error{Text: err.Error(), Remedy: "changing the root directory needs root (CAP_SYS_CHROOT); in a user namespace: unshare -r farcall serve ..."}
 	case err != nil:
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	return nil
 }
