@@ -41,6 +41,7 @@ type serveOptions struct {
 	allow    string
 	audit    string
 	connect  []string
+	bind     []string
 	tls      string
 }
 
@@ -62,7 +63,8 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.BoolVar(&o.insecure, "insecure", false, "serve TCP clients without knowing who they are")
 	f.StringVar(&o.root, "root", "", "let clients see nothing but `DIR`, as their root directory")
 	f.StringVar(&o.allow, "allow", "ro", "ro: clients look at files; rw: they change them too (`ro|rw`)")
-	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, or one of these and :PORT")
+	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, one of these and :PORT, unix or unix:PATH")
+	f.StringArrayVar(&o.bind, "bind", nil, "let clients listen on `ADDRESS`: as --connect, or :PORT")
 	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
 	return cmd

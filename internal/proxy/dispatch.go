@@ -14,7 +14,7 @@ import (
 // Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
 func (p *Proxy) Handle(t Trap) (rest func()) {
 	abi, nr, args := t.Call()
-	if p.objects.none(abi, nr) {
+	if p.objects.none(abi, nr) && p.sockets.datagrams.Load() == 0 {
 		p.counts.local.Add(1)
 		t.Continue()
 		return nil
@@ -32,13 +32,12 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
 	q.space.Else = t
-	if f := network[q.name]; f != nil {
-		if !p.opts.Net && (q.name == "connect" || q.name == "bind") {
-			q.socketPath()
-			return nil
-		}
-		if p.opts.Net {
-			return f(q)
+	if f := network[q.name]; f != nil && (p.opts.Net || filesNetwork[q.name]) {
+		return f(q)
+	}
+	if p.sockets.datagrams.Load() > 0 && datagramIO[q.name] {
+		if s := p.sockets.of(t.TID(), int(int32(q.args[0]))); s != nil && s.datagram {
+			return q.datagrams(s)
 		}
 	}
 	if f := spot[q.name]; f != nil && f(q) {

@@ -50,7 +50,7 @@ type Proxy struct {
 	opts        Options
 	cache       *cache
 	objects     *objects
-	connections connections
+	sockets     sockets
 	dirs        *directories
 	temp        string
 	credentials string // that programs start with
@@ -85,7 +85,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	p.credentials = credentialsOf("self")
-	p.connections.byInode = map[uint64]*connection{}
+	p.sockets.free = conn.Release
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -105,6 +105,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 // Close removes what was kept in files. The programs must have ended.
 func (p *Proxy) Close() error {
 	unix.Close(p.objects.inotify)
+	p.sockets.close()
 	return os.RemoveAll(p.temp)
 }
 

@@ -122,34 +122,32 @@ func (q *request) groups() bool {
 	return true
 }
 
-// socketPath refuses sockets whose path is on the server: they cannot be carried yet. Others are this host's.
-func (q *request) socketPath() bool {
-	var b [110]byte // struct sockaddr_un, linux/un.h
-	n := q.Read(q.args[1], b[:min(q.args[2], uint64(len(b)))])
-	if n > 3 && binary.NativeEndian.Uint16(b[:]) == unix.AF_UNIX && b[2] != 0 {
-		name := unix.ByteSliceToString(b[2:n])
-		if len(name) > 0 && name[0] != '/' {
-			base := q.baseOf(-1)
-			at := base.path
-			if base.remote {
-				at = q.opts.View.near(at)
-			}
-			name = join(at, name)
-		}
-		if side, _, _ := q.opts.View.Place(name); side != Local && !below(name, q.temp) {
-			q.counts.denied.Add(1)
-			q.debug("%d %s %s: a socket of the server: not carried", q.TID(), q.name, name)
-			e := unix.ECONNREFUSED
-			if q.name == "bind" {
-				e = unix.EADDRNOTAVAIL
-			}
-			q.Return(-int64(e))
-			return true
-		}
+// socketPath is the server's name of a unix socket whose path, in a struct sockaddr_un, is there; ok is false for others.
+func (q *request) socketPath(addr []byte) (far string, ok bool) {
+	if len(addr) < 3 || addr[2] == 0 {
+		return "", false
 	}
-	q.counts.local.Add(1)
-	q.Continue()
-	return true
+	name := unix.ByteSliceToString(addr[2:])
+	if name[0] != '/' {
+		base := q.baseOf(-1)
+		at := base.path
+		if base.remote {
+			at = q.opts.View.near(at)
+		}
+		name = join(at, name)
+	}
+	if below(name, q.temp) {
+		return "", false
+	}
+	side, far, _ := q.opts.View.Place(name)
+	switch side {
+	case LocalThenRemote:
+		ok = unix.Access(name, unix.F_OK) != nil
+	case Local:
+	default:
+		ok = true
+	}
+	return far, ok
 }
 
 // readlink answers what /proc says about a stand-in or a stub, as if they were what they stand for.
