@@ -80,12 +80,17 @@ func runServe(std Streams, o serveOptions) error {
 	default:
 		return &message.Error{Text: "invalid --allow argument: '" + o.allow + "'", Remedy: "it is ro or rw"}
 	}
-	for _, c := range o.connect {
-		d, err := server.ParseDestination(c)
-		if err != nil {
-			return message.Fail("%v", err)
+	for _, list := range []struct {
+		texts []string
+		to    *[]server.Destination
+	}{{o.connect, &opts.Connect}, {o.bind, &opts.Bind}} {
+		for _, text := range list.texts {
+			d, err := server.ParseDestination(text)
+			if err != nil {
+				return message.Fail("%v", err)
+			}
+			*list.to = append(*list.to, d...)
 		}
-		opts.Connect = append(opts.Connect, d...)
 	}
 	if (o.listen != "") == o.stdio {
 		return message.Misuse("serve wants --listen or --stdio")

@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net"
+	"time"
 	"unsafe"
 
 	"farcall/remote/stream"
@@ -34,6 +35,9 @@ func (q *request) mine() (s *socket, own int) {
 
 // connect connects a socket there.
 func connect(q *request) func() {
+	if q.sockets.listening.Load() { // what programs here have closed is not to be reached
+		q.sockets.sweep()
+	}
 	addr := q.address(q.args[1], q.args[2])
 	if familyOf(addr) == unix.AF_UNIX {
 		if far, ok := q.socketPath(addr); ok {
@@ -312,16 +316,31 @@ func (q *request) bindLocked(s *socket, own int, addr []byte) (ret int64, err er
 	if s.datagram {
 		return q.bindDatagram(s, own, o, addr)
 	}
-	r, id, err := q.conn.Bind(o, addr)
-	if err == nil && r.Ret == -int64(unix.EADDRINUSE) { // by a socket that was closed a moment ago?
-		q.sockets.sweep()
-		r, id, err = q.conn.Bind(o, addr)
-	}
+	var r *wire.Dialed
+	var id uint32
+	q.insist(func() int64 {
+		if r, id, err = q.conn.Bind(o, addr); err != nil {
+			return 0
+		}
+		return r.Ret
+	})
 	if err != nil || r.Ret < 0 {
 		return r.Ret, err
 	}
 	s.id, s.state, s.local = id, socketBound, r.Local
 	return 0, nil
+}
+
+// insist makes a socket with an address again if the address is in use: a program may have closed what has it a moment ago, of which the server
+// is only now told.
+func (q *request) insist(bind func() (ret int64)) {
+	for range 3 {
+		if bind() != -int64(unix.EADDRINUSE) {
+			return
+		}
+		q.sockets.sweep()
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // bindUnix gives a unix socket a name there.
@@ -395,6 +414,7 @@ func listen(q *request) func() {
 		r, err := q.conn.Listen(s.id, backlog, func(a *wire.Accepted, st *stream.Stream) { go q.Proxy.arrive(s, a, st) })
 		if err == nil && r.Ret == 0 {
 			s.state, s.local = socketListening, r.Local
+			q.sockets.listening.Store(true)
 		}
 		q.result(r.Ret, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"farcall/remote/stream"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -12,11 +13,15 @@ import (
 
 // bindDatagram makes a socket a datagram socket of the server. s.mu is held.
 func (q *request) bindDatagram(s *socket, own int, o wire.BindOptions, addr []byte) (int64, error) {
-	r, st, err := q.conn.BindDatagram(o, addr)
-	if err == nil && r.Ret == -int64(unix.EADDRINUSE) { // by a socket that was closed a moment ago?
-		q.sockets.sweep()
-		r, st, err = q.conn.BindDatagram(o, addr)
-	}
+	var r *wire.Dialed
+	var st *stream.Stream
+	var err error
+	q.insist(func() int64 {
+		if r, st, err = q.conn.BindDatagram(o, addr); err != nil {
+			return 0
+		}
+		return r.Ret
+	})
 	if err != nil || r.Ret < 0 {
 		return r.Ret, err
 	}

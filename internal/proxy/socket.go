@@ -60,6 +60,7 @@ type sockets struct {
 	free      func(id uint32) // has the server close a socket that is not connected
 	count     atomic.Int64    // without it there is nothing to look for
 	datagrams atomic.Int64
+	listening atomic.Bool // a program has listened
 
 	mu      sync.Mutex
 	byInode map[uint64]*socket
@@ -346,6 +347,12 @@ func newSocket(q *request) func() {
 		q.debug("%d socket: raw: not carried", q.TID())
 		return q.refuse(unix.EPERM)
 	default:
+		fd, err := unix.Socket(int(family), kind, protocol)
+		if e, ok := err.(unix.Errno); ok {
+			return q.refuse(e)
+		}
+		unix.Close(fd)
+		q.debug("%d socket: type %d, protocol %d: not carried", q.TID(), kind, protocol)
 		return q.refuse(unix.EPROTONOSUPPORT)
 	}
 	fd, _, err := q.sockets.newStandIn(family, kind, protocol)
