@@ -233,9 +233,8 @@ func (q *request) connectUnix(far string) func() {
 	kind, err := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil || kind != unix.SOCK_STREAM {
 		unix.Close(own)
-		q.counts.denied.Add(1)
 		q.debug("%d connect %s: a socket of the server, but not for streams: not carried", q.TID(), far)
-		q.Return(-int64(unix.ECONNREFUSED))
+		q.refuseCarrying(unix.ECONNREFUSED)
 		return nil
 	}
 	addr := unixAddress(far)
@@ -356,9 +355,8 @@ func (q *request) bindUnix(far string) func() {
 		if name != "" {
 			return q.refuse(unix.EINVAL)
 		}
-		q.counts.denied.Add(1)
 		q.debug("%d bind %s: a socket of the server: not carried", q.TID(), far)
-		q.Return(-int64(unix.EADDRNOTAVAIL))
+		q.refuseCarrying(unix.EADDRNOTAVAIL)
 		return nil
 	}
 	return func() {

@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"farcall/decode"
+	"farcall/event"
+	"farcall/filter"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -34,6 +37,15 @@ type Options struct {
 	// seen at once in any case. 0: it is not kept at all.
 	TTL time.Duration
 
+	// Calls, if not nil, says which calls are executed there; the others are this host's, unless they are about what is open there.
+	Calls *filter.Program
+
+	// Events, if not nil, is told of each call and where it was executed, one after the other.
+	Events func(*event.Event)
+
+	// Explain, if not nil, is told where each path leads, and which rule says so, nil for none. It is called by several goroutines.
+	Explain func(name string, side Side, rule *Rule)
+
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
 }
@@ -56,6 +68,8 @@ type Proxy struct {
 	credentials string // that programs start with
 	counts      counts
 	copies      atomic.Uint64 // of programs
+	asked       decode.Call   // of which it is decided whether it is wanted
+	telling     sync.Mutex    // of events
 	failed      sync.Once
 	lost        func(error) // the session is over
 }

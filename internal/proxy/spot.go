@@ -28,6 +28,11 @@ func init() { // its functions refer to it
 	}
 }
 
+// whoAmI are those that tell of a host and a user.
+var whoAmI = map[string]bool{
+	"uname": true, "getuid": true, "geteuid": true, "getgid": true, "getegid": true, "getresuid": true, "getresgid": true, "getgroups": true,
+}
+
 // put writes an answer into the program's memory.
 func (q *request) put(addr uint64, b []byte) bool {
 	if _, err := q.Write(addr, b); err != nil {
@@ -136,10 +141,13 @@ func (q *request) socketPath(addr []byte) (far string, ok bool) {
 		}
 		name = join(at, name)
 	}
-	if below(name, q.temp) {
+	if below(name, q.temp) || q.elsewhere {
 		return "", false
 	}
-	side, far, _ := q.opts.View.Place(name)
+	side, far, rule := q.opts.View.Place(name)
+	if q.opts.Explain != nil {
+		q.opts.Explain(name, side, rule)
+	}
 	switch side {
 	case LocalThenRemote:
 		ok = unix.Access(name, unix.F_OK) != nil
@@ -175,13 +183,8 @@ func (q *request) readlink() bool {
 		return false
 	}
 	link := procLink(tid, what)
-	target := ""
-	if o := q.objects.named(link); o != nil {
-		target = q.opts.View.near(o.path)
-	} else if d := q.dirs.of(link); d != nil {
-		target = q.opts.View.near(d.path)
-	}
-	if target == "" || int(room) <= 0 {
+	target := q.nearOf(link)
+	if target == link || int(room) <= 0 {
 		return false
 	}
 	b := []byte(target)[:min(len(target), int(room))]
