@@ -74,7 +74,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
-	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
+	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, vsock://CID:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
 	f.StringVar(&o.command, "command", "", "a shell `COMMAND` that runs a server over its standard input and output")
 	f.StringVar(&o.tls, "tls", "", "use TLS over TCP, with the certificates in `DIR` that farcall certs has made")
 	f.BoolVar(&o.naive, "naive", false, "forward call by call, by ptrace, and fetch nothing ahead")

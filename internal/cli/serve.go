@@ -23,7 +23,8 @@ const serveHelp = `Execute the system calls that "farcall proxy" sends from anot
 
 A unix socket admits root and the user that the server runs as. TCP admits
 clients with a certificate (--tls); without, it is for the loopback interface
-only, and with --insecure, as any user could connect. With
+only, and with --insecure, as any user could connect. Over vsock it is root of
+the virtual machine's host, or with --insecure anybody. With
 --stdio whoever starts the server is served: over ssh, or kubectl exec.
 
 Clients can name every file that the user the server runs as can, or those below
@@ -58,9 +59,9 @@ func newServeCommand(std Streams) *cobra.Command {
 		RunE:                  func(*cobra.Command, []string) error { return runServe(std, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "", "serve clients that connect to `ADDRESS`: unix:///PATH or tcp://HOST:PORT")
+	f.StringVar(&o.listen, "listen", "", "serve clients that connect to `ADDRESS`: unix:///PATH, tcp://HOST:PORT or vsock://any:PORT")
 	f.BoolVar(&o.stdio, "stdio", false, "serve one client over standard input and output")
-	f.BoolVar(&o.insecure, "insecure", false, "serve TCP clients without knowing who they are")
+	f.BoolVar(&o.insecure, "insecure", false, "serve clients over TCP and vsock without knowing who they are")
 	f.StringVar(&o.root, "root", "", "let clients see nothing but `DIR`, as their root directory")
 	f.StringVar(&o.allow, "allow", "ro", "ro: clients look at files; rw: they change them too (`ro|rw`)")
 	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, one of these and :PORT, unix or unix:PATH")
