@@ -220,8 +220,15 @@ func obstruct(own int, near *net.UnixConn) (lift func() error, err error) {
 	}, nil
 }
 
+// nscd are the names of the socket of nscd(8), which the C library tries before it looks for users, groups and hosts itself. It would be handed
+// descriptors there, which cannot be carried.
+var nscd = map[string]bool{"/var/run/nscd/socket": true, "/run/nscd/socket": true}
+
 // connectUnix connects a unix socket to one of the server.
 func (q *request) connectUnix(far string) func() {
+	if nscd[far] {
+		return q.refuse(unix.ENOENT)
+	}
 	fd := int(int32(q.args[0]))
 	if q.sockets.of(q.TID(), fd) != nil {
 		return q.refuse(unix.EISCONN)
