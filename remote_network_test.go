@@ -169,3 +169,21 @@ select inet_server_addr();`
 		}
 	}
 }
+
+// TestRemoteUser has a server that was started by root act as another user.
+func TestRemoteUser(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw", "--user", "nobody")
+	h.reset()
+	if err := os.Chmod(filepath.Join(h.root, "home/b.txt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := h.proxied([]string{"--cwd", "/home", "--env", "remote"}, "bash", "-c",
+		`id -u; id -un; echo $HOME; cat a.txt b.txt | head -n 1; touch /tmp/mine && stat -c %U /tmp/mine; touch mine; cd dir; pwd; ls`)
+	want := "65534\nnobody\n/nonexistent\none\nnobody\n/home/dir\nc.txt\nsub\n"
+	if got.stdout != want || strings.Count(got.stderr, "Permission denied") != 2 {
+		t.Errorf("%q %q, want %q", got.stdout, got.stderr, want)
+	}
+	if r := h.inside("cat /proc/" + fmt.Sprint(h.pid) + "/status | grep -E '^(Uid|Groups|CapEff)'"); !strings.Contains(r.stdout, "CapEff:\t0000000000000000") || !strings.Contains(r.stdout, "65534\t65534\t65534\t65534") {
+		t.Errorf("%+v", r)
+	}
+}

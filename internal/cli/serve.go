@@ -44,6 +44,7 @@ type serveOptions struct {
 	connect  []string
 	bind     []string
 	tls      string
+	user     string
 }
 
 // newServeCommand executes calls for others.
@@ -67,6 +68,7 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, one of these and :PORT, unix or unix:PATH")
 	f.StringArrayVar(&o.bind, "bind", nil, "let clients listen on `ADDRESS`: as --connect, or :PORT")
 	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
+	f.StringVar(&o.user, "user", "", "act as `USER`, by name or number, once everything is set up")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
 	return cmd
 }
@@ -107,10 +109,18 @@ func runServe(std Streams, o serveOptions) error {
 		defer f.Close()
 		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
 	}
+	var as *server.User
+	if o.user != "" { // before the root directory changes
+		u, err := server.FindUser(o.user)
+		if err != nil {
+			return message.Fail("%v", err)
+		}
+		as = &u
+	}
 	unix.Umask(0) // clients apply that of the program
 	srv := server.New(opts)
 	if o.stdio {
-		if err := confine(o.root, opts.Write, messages); err != nil {
+		if err := confine(o.root, as, opts.Write, messages); err != nil {
 			return err
 		}
 		return srv.Serve(ctx, stdio{std.In, std.Out}, "stdio")
@@ -144,7 +154,7 @@ func runServe(std Streams, o serveOptions) error {
 			return message.Fail("%v", err)
 		}
 	}
-	if err := confine(o.root, opts.Write, messages); err != nil {
+	if err := confine(o.root, as, opts.Write, messages); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "farcall: serving on %v\n", a)
@@ -152,10 +162,15 @@ func runServe(std Streams, o serveOptions) error {
 }
 
 // confine takes from the process what it will not need.
-func confine(root string, writes bool, messages *message.Printer) error {
+func confine(root string, as *server.User, writes bool, messages *message.Printer) error {
 	if root != "" {
 		if err := changeRoot(root); err != nil {
 			return err
+		}
+	}
+	if as != nil {
+		if err := as.Become(); err != nil {
+			return &message.Error{Text: err.Error(), Remedy: "acting as somebody else needs root"}
 		}
 	}
 	if writes {
