@@ -85,7 +85,7 @@ func (q *request) program(p *place) (name string, head []byte, ret int64, err er
 		return "", nil, ret, err
 	case statxOf(o.statx).Mode&unix.S_IFMT != unix.S_IFREG:
 		return "", nil, -int64(unix.EACCES), nil
-	case !o.filled: // empty, or too large
+	case !o.filled.Load(): // empty, or too large
 		return "", nil, -int64(unix.ENOEXEC), nil
 	}
 	head = content[:min(len(content), 256)] // BINPRM_BUF_SIZE, linux/binfmts.h
