@@ -249,9 +249,6 @@ func (h *farHost) reset() {
 
 type farScript struct{ name, script string }
 
-// waits are the scripts in which a call waits for another process's: a tracer handles one call at a time.
-var waits = map[string]bool{"fifo": true}
-
 // farScripts are run by a bash on either side of the proxy; what they print and leave behind has to be the same.
 var farScripts = []farScript{
 	{"cat", `cat a.txt b.txt /etc/hostname link; cat missing`},
@@ -308,9 +305,6 @@ func TestRemoteDemo(t *testing.T) {
 			want := h.inside(s.script)
 			wantTree := h.tree("home")
 			for _, mechanism := range []string{"notify", "ptrace"} {
-				if mechanism == "ptrace" && waits[s.name] {
-					continue
-				}
 				h.reset()
 				got := h.proxied([]string{"--cwd", "/home", "--mechanism", mechanism}, "bash", "-c", s.script)
 				if got != want {

@@ -44,6 +44,9 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 			return f(q)
 		}
 	}
+	if q.name == "msync" && p.maps.live.Load() > 0 {
+		return q.msync
+	}
 	if f := spot[q.name]; f != nil && f(q) {
 		return nil
 	}
@@ -137,6 +140,9 @@ func (q *request) quick() bool {
 		q.fault(e)
 		return true
 	}
+	if q.name == "mmap" && q.args[3]&unix.MAP_TYPE != unix.MAP_PRIVATE {
+		return false
+	}
 	if onContent[q.name] {
 		q.counts.local.Add(1)
 		q.Continue()
@@ -179,7 +185,7 @@ func (q *request) quickStat() bool {
 
 // stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
 func (q *request) stillTrue(o *object) bool {
-	return q.cache.ttl > 0 && !o.writable() && o.turn == q.cache.now() && (o.filled.Load() || time.Since(o.opened) < q.cache.ttl)
+	return q.cache.ttl > 0 && !o.writable() && !q.cache.isHot(o.statx) && o.turn == q.cache.now() && (o.filled.Load() || time.Since(o.opened) < q.cache.ttl)
 }
 
 func flagsReg(name string) int {
@@ -271,6 +277,10 @@ func carry(q *request) {
 		q.after = after
 	}
 	turn := q.cache.now()
+	if err := q.syncMappings(); err != nil {
+		q.result(0, err)
+		return
+	}
 	back := q.unreadable(f.name, &regs)
 	ret, err := q.conn.Syscall(f.name, regs, &q.space)
 	if err == nil && ret == -int64(unix.EFAULT) && back >= 0 {
@@ -278,6 +288,9 @@ func carry(q *request) {
 	}
 	if f.name == "truncate" {
 		q.objects.changes(inode{})
+	}
+	if f.name == "truncate" || dataOnly[f.name] {
+		q.refreshMappings()
 	}
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
 		q.cache.flush()

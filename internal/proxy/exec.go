@@ -77,6 +77,9 @@ func (q *request) program(p *place) (name string, head []byte, ret int64, err er
 	if err != nil || ret < 0 {
 		return "", nil, ret, err
 	}
+	if err := q.syncMappings(); err != nil {
+		return "", nil, 0, err
+	}
 	o := &object{path: p.absolute(), flags: unix.O_RDONLY}
 	content, ret, err := q.openX(p, o, unix.O_RDONLY, 0)
 	defer q.release(o)

@@ -53,6 +53,7 @@ type Proxy struct {
 	connections connections
 	dirs        *directories
 	locks       locks
+	maps        mappings
 	temp        string
 	credentials string // that programs start with
 	counts      counts
@@ -105,6 +106,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 
 // Close removes what was kept in files. The programs must have ended.
 func (p *Proxy) Close() error {
+	p.closeMappings()
 	unix.Close(p.objects.inotify)
 	return os.RemoveAll(p.temp)
 }

@@ -57,6 +57,10 @@ func open(q *request) {
 		q.result(-int64(unix.EROFS), nil)
 		return
 	}
+	if err := q.syncMappings(); err != nil {
+		q.result(0, err)
+		return
+	}
 	var content []byte
 	turn := q.cache.now()
 	o.turn, o.opened = turn, time.Now()
@@ -87,6 +91,9 @@ func open(q *request) {
 		q.cache.flush()
 		if o.statx != nil && (o.writable() || flags&unix.O_TRUNC != 0) {
 			q.objects.changes(inodeOf(o.statx))
+		}
+		if flags&unix.O_TRUNC != 0 {
+			q.refreshMappings()
 		}
 		if o.writable() && o.statx != nil {
 			q.cache.writing(o.statx, 1)
@@ -228,9 +235,6 @@ func chdir(q *request) {
 		return unix.SYS_CHDIR, [6]uint64{put(append([]byte(d.stub), 0))}
 	})
 }
-
-// mmap refuses to map a file whose content is not here.
-func mmap(q *request) { q.result(-int64(unix.ENODEV), nil) }
 
 // ioctl knows two commands, which are about the descriptor only.
 func ioctl(q *request) {

@@ -24,7 +24,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #ifndef MMAP
-#define MMAP 0
+#define MMAP 4
 #endif
 #define FCHMODAT2 452 // the same everywhere; headers may be older
 
@@ -554,7 +554,7 @@ static void op_mmap(void) {
 	long r = 0;
 	if (prot & PROT_WRITE && n > 0) {
 		memset((void *)p, 'A' + rnd(26), 1 + rnd(n));
-		if (rnd(2)) r = CALL(msync, p, size, MS_SYNC);
+		if (rnd(2)) r = CALL(msync, p, size, rnd(8) ? MS_ASYNC : MS_SYNC);
 		long m = CALL(pread64, d, buf, sizeof buf, 0);
 		h2 = m > 0 ? hash(buf, m) : m;
 		if (!rnd(3) && CALL(pwrite64, d, "through", 7, off) == 7) h2 ^= hash((void *)p, n > 7 ? n : 0);
