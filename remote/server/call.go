@@ -96,9 +96,10 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 			continue
 		}
 		h := x.get(n)
-		if h == nil {
-			x.refused = unix.EBADF
-			return false, nil
+		if h == nil { // EBADF, if the kernel does not find another error before
+			none := int64(-1)
+			x.regs[r] = uint64(none)
+			continue
 		}
 		x.handles[r] = h
 		x.regs[r] = uint64(h.fd)
