@@ -67,8 +67,12 @@ func (l *Link) Once() {
 // OnLoss has f called each time that the link has lost its connection and waits for another.
 func (l *Link) OnLoss(f func()) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.lost = f
+	already := l.conn == nil && l.lasting && l.err == nil
+	l.mu.Unlock()
+	if already {
+		f()
+	}
 }
 
 // First reads the first frame, with what reads on behind it.
@@ -268,11 +272,11 @@ func (l *Link) Detach() (received uint64) {
 	return l.received
 }
 
-// Keeps tells whether everything is kept that a side lacks which has received as much.
+// Keeps tells whether the link can go on with a side that has received as much: everything that it lacks is kept.
 func (l *Link) Keeps(received uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return received >= l.base && received <= l.sent
+	return l.err == nil && received >= l.base && received <= l.sent
 }
 
 // Attach goes on with another connection, whose other side has received as many bytes. r reads from conn.
@@ -335,8 +339,21 @@ func (l *Link) Connected() bool {
 	return l.conn != nil
 }
 
-// End ends the link; the first reason stays. nil stands for ErrOver.
-func (l *Link) End(err error) {
+// Finish sends the last frames, if there is a connection that takes them soon.
+func (l *Link) Finish(frames []byte) {
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	if d, ok := conn.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		_ = d.SetWriteDeadline(time.Now().Add(refuseTimeout))
+	}
+	if conn != nil {
+		_ = l.Send(frames)
+	}
+}
+
+// End ends the link and closes its connection; the first reason stays. nil stands for ErrOver. The error is that of closing.
+func (l *Link) End(err error) error {
 	if err == nil {
 		err = ErrOver
 	}
@@ -348,6 +365,7 @@ func (l *Link) End(err error) {
 	l.changed.Broadcast()
 	l.mu.Unlock()
 	if conn != nil {
-		conn.Close()
+		return conn.Close()
 	}
+	return nil
 }
