@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
+	"time"
 
 	"farcall/internal/message"
 	"farcall/remote"
@@ -42,6 +42,8 @@ type serveOptions struct {
 	audit    string
 	connect  []string
 	tls      string
+	user     string
+	grace    time.Duration
 }
 
 // newServeCommand executes calls for others.
@@ -65,6 +67,8 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, or one of these and :PORT")
 	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
+	f.StringVar(&o.user, "user", "", "serve as user `NAME`, without any capabilities")
+	f.DurationVar(&o.grace, "grace", time.Minute, "keep what a client has open for this `TIME` after its connection was lost; 0: do not")
 	return cmd
 }
 
@@ -88,6 +92,16 @@ func runServe(std Streams, o serveOptions) error {
 	if (o.listen != "") == o.stdio {
 		return message.Misuse("serve wants --listen or --stdio")
 	}
+	if o.grace < 0 {
+		return &message.Error{Text: "invalid --grace argument: it is negative", Remedy: "0 ends sessions with their connection"}
+	}
+	var as *account
+	if o.user != "" {
+		var err error
+		if as, err = findAccount(o.user); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help serve"}
@@ -100,9 +114,12 @@ func runServe(std Streams, o serveOptions) error {
 		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
 	}
 	unix.Umask(0) // clients apply that of the program
+	if !o.stdio { // nobody can connect to a server over standard streams once more
+		opts.Grace = o.grace
+	}
 	srv := server.New(opts)
 	if o.stdio {
-		if err := confine(o.root, opts.Write, messages); err != nil {
+		if err := confine(o.root, as, opts.Write, messages); err != nil {
 			return err
 		}
 		return srv.Serve(ctx, stdio{std.In, std.Out}, "stdio")
@@ -136,39 +153,11 @@ func runServe(std Streams, o serveOptions) error {
 			return message.Fail("%v", err)
 		}
 	}
-	if err := confine(o.root, opts.Write, messages); err != nil {
+	if err := confine(o.root, as, opts.Write, messages); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "farcall: serving on %v\n", a)
 	return srv.ServeListener(ctx, l, nil, func(peer string, err error) { messages.Warn(peer + ": " + err.Error()) })
-}
-
-// confine takes from the process what it will not need.
-func confine(root string, writes bool, messages *message.Printer) error {
-	if root != "" {
-		if err := changeRoot(root); err != nil {
-			return err
-		}
-	}
-	if writes {
-		return nil
-	}
-	// Without Landlock there is one lock less, as documented.
-	if err := server.GiveUpWriting(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		messages.Warn("warning: " + err.Error())
-	}
-	return nil
-}
-
-func changeRoot(dir string) error {
-	err := server.ChangeRoot(dir)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return &message.Error{Text: err.Error(), Remedy: "changing the root directory needs root (CAP_SYS_CHROOT); in a user namespace: unshare -r farcall serve ..."}
-	case err != nil:
-		return message.Fail("%v", err)
-	}
-	return nil
 }
 
 // stdio is a connection over two streams.

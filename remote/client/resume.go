@@ -22,6 +22,9 @@ type Lasting struct {
 
 	// Patience is how long it is tried. Then the session is over.
 	Patience time.Duration
+
+	// Connected, if not nil, is told of each loss, and when there is another connection.
+	Connected func(again bool)
 }
 
 // OnRestart has f called when the session could not be resumed and another has taken its place: the server was restarted, or has given it up.
@@ -132,9 +135,15 @@ func (c *Conn) reconnect() {
 		case <-stop:
 		}
 	}()
+	tell := c.lasting.Connected
+	if tell == nil {
+		tell = func(bool) {}
+	}
+	tell(false)
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		err := c.resume(ctx)
 		if err == nil {
+			tell(true)
 			return
 		}
 		if errors.Is(err, wire.ErrCorrupt) || ctx.Err() != nil {
