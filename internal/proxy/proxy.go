@@ -100,6 +100,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		opts.TTL = 0
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	conn.OnRestart(p.cache.flush)
 	p.credentials = credentialsOf("self")
 	p.sockets.free = conn.Release
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
