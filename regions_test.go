@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -319,7 +320,17 @@ func text(t *testing.T, pid int, program string) (memory, file []byte) {
 // interactive starts the fixture untraced: it does something for every byte it is sent.
 func interactive(t *testing.T, what string) (cmd *exec.Cmd, send func(answer string)) {
 	t.Helper()
-	cmd = exec.Command(regionFixture(t, "cases.c", "-foptimize-sibling-calls", "-ldl"), what)
+	first := "inside"
+	if what == "wait" {
+		first = "ready"
+	}
+	return conversation(t, first, regionFixture(t, "cases.c", "-foptimize-sibling-calls", "-ldl"), what)
+}
+
+// conversation starts a program untraced that says first, and then something for every byte it is sent.
+func conversation(t *testing.T, first string, argv ...string) (cmd *exec.Cmd, send func(answer string)) {
+	t.Helper()
+	cmd = exec.Command(argv[0], argv[1:]...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -334,16 +345,14 @@ func interactive(t *testing.T, what string) (cmd *exec.Cmd, send func(answer str
 	t.Cleanup(func() { in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	r := bufio.NewReader(stdout)
 	wait := func(answer string) {
+		t.Helper()
 		if line, err := r.ReadString('\n'); err != nil && err != io.EOF || line != answer+"\n" {
 			t.Fatalf("the program said %q, not %q", line, answer)
 		}
 	}
-	if what == "wait" {
-		wait("ready")
-	} else {
-		wait("inside")
-	}
+	wait(first)
 	return cmd, func(answer string) {
+		t.Helper()
 		if _, err := in.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -424,16 +433,6 @@ func TestRegionDetachBusy(t *testing.T) {
 		cmd := exec.Command(threads, "8", "1000", "4")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
-		}
-		// A thread that is born while the others are being taken hold of can run into a breakpoint before it is traced itself.
-		for {
-			tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
-			if err != nil || len(tasks) == 9 || len(tasks) == 0 {
-				break
-			}
-			if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid)); err != nil || bytes.Contains(state, []byte(") Z ")) {
-				break
-			}
 		}
 		if err := tr.Attach(cmd.Process.Pid); err != nil {
 			_ = cmd.Wait()
@@ -580,5 +579,49 @@ func TestRegionForks(t *testing.T) {
 		if l.enters != enters || l.ends["return"] != returns || l.calls["getppid"] != calls || l.calls["getuid"] != 0 {
 			t.Errorf("follow %v: %d entries, ends %v, calls %v", follow, l.enters, l.ends, l.calls)
 		}
+	}
+}
+
+// Attaching to a program that makes threads at every moment, and letting it go, never kills it: no thread comes to a breakpoint untraced.
+func TestRegionAttachBirths(t *testing.T) {
+	births := regionFixture(t, "births.c")
+	attaches := 150
+	if n, err := strconv.Atoi(os.Getenv("FARCALL_ATTACHES")); err == nil {
+		attaches = n
+	}
+	cmd, send := conversation(t, "ready", births, "3")
+	for i := range attaches {
+		l := newRegionLog()
+		tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"inner"}}})
+		tr.Observe(l.observe)
+		reached := make(chan bool)
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.RegionReturn && ev.RegionEnd == "return" && l.ends["return"] == 1+i%20 {
+				close(reached)
+			}
+			if ev.Kind == event.Killed {
+				t.Errorf("attach %d: it was killed by signal %d", i, ev.Signo)
+			}
+		})
+		if err := tr.Attach(cmd.Process.Pid); err != nil {
+			t.Fatalf("attach %d: %v", i, err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- tr.Wait() }()
+		select {
+		case <-reached:
+		case err := <-done:
+			t.Fatalf("attach %d: the trace ended with %v", i, err)
+		}
+		if err := tr.Detach(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		send("alive")
+	}
+	if memory, file := text(t, cmd.Process.Pid, cmd.Path); !bytes.Equal(memory, file) {
+		t.Error("the text differs from the file's")
 	}
 }

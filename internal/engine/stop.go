@@ -290,6 +290,7 @@ func (e *Engine) exited(t *Thread, st Status) {
 		e.tombs[t.TID] = t.maker
 	}
 	p := t.Proc
+	t.ended = true
 	e.arrived(t)
 	e.forget(t)
 	if t.TID == p.PID && p.threads > 0 {

@@ -104,6 +104,7 @@ type Thread struct {
 	expectStop bool // a SIGSTOP that the tracer caused is still to come
 	setOptions bool // PTRACE_SETOPTIONS is due at the next stop
 	gone       bool
+	ended      bool // the kernel has said so
 	mustExit   bool // the exit matters to the engine
 	maps       bool // the exit is that of a call for Options.Mapped
 	altered    bool // SetCall has changed its registers
