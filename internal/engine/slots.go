@@ -176,7 +176,8 @@ func (s *slots) give(st *step) {
 	}
 }
 
-// restore writes back what stood in the slots.
+// restore writes back what stood in the slots, except for those that threads are in now: their copies have to stay until they have been
+// executed. A thread that is let go is taken out of its slot first (withoutBreakpoints), and restores it then, so the last one leaves none.
 func (s *slots) restore(t *Thread) {
 	if s == nil {
 		return

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"strings"
 
 	"farcall/internal/engine"
@@ -323,7 +322,7 @@ func (tr *Tracker) lookAt(t *engine.Thread, s *sites, im *linux.Images, files []
 		for _, place := range placements {
 			for _, p := range tr.specs {
 				local := (p.HasAddr || p.Line > 0) && p.Object == "" // means the program
-				if s.settled[p] || local && !program || !objectMatches(p.Object, image.Path) {
+				if s.settled[p] || local && !program || !p.InObject(image.Path) {
 					continue
 				}
 				tr.search(t, s, p, f, image.Path, place.Bias, k)
@@ -389,7 +388,7 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 				continue
 			}
 		}
-		if m.Symbol.Name == "" && !executable(f, m.Addr) {
+		if m.Symbol.Name == "" && !f.Executable(m.Addr) {
 			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + object + "' shows it"})
 			return
 		}
@@ -437,15 +436,6 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 	}
 }
 
-func executable(f *symbols.File, addr uint64) bool {
-	for _, s := range f.Segments() {
-		if s.Type == elf.PT_LOAD && s.Flags&elf.PF_X != 0 && addr-s.Vaddr < s.Filesz {
-			return true
-		}
-	}
-	return false
-}
-
 // better tells whether an error says more than another: near names.
 func better(err, than error) bool {
 	var a, b *symbols.NotFoundError
@@ -453,18 +443,6 @@ func better(err, than error) bool {
 		return true
 	}
 	return errors.As(than, &b) && len(b.Near) == 0 && len(a.Near) > 0
-}
-
-// objectMatches tells whether an object is what a pattern asks for: by its path, its name, its name up to .so, or a glob of these.
-func objectMatches(want, name string) bool {
-	base := path.Base(name)
-	bare, _, _ := strings.Cut(base, ".so")
-	for _, n := range []string{base, bare, name} {
-		if ok, err := path.Match(want, n); want == "" || want == n || ok && err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // loaderHook is the address of the function that the dynamic loader calls for debuggers when objects come and go: r_debug.r_brk (link.h),
