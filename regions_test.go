@@ -625,3 +625,45 @@ func TestRegionAttachBirths(t *testing.T) {
 		t.Error("the text differs from the file's")
 	}
 }
+
+// An indirect function is the one that was chosen, whenever that was: at the start, at its first call, before an attach.
+func TestRegionIndirect(t *testing.T) {
+	for _, flags := range [][]string{{"-Wl,-z,lazy"}, {"-Wl,-z,now"}, {"-no-pie", "-fno-pie", "-Wl,-z,lazy"}, {"-static"}, {"-static-pie", "-fPIE"}} {
+		program := regionFixture(t, "indirect.c", append(flags, "-fno-builtin")...)
+		for _, hw := range []bool{false, true} {
+			for _, attach := range []bool{false, true} {
+				o := farcall.Options{Regions: farcall.Regions{In: []string{"strlen", "choice"}, Hardware: hw}}
+				l, rounds := newRegionLog(), 3
+				if attach {
+					rounds = 2
+					cmd, send := conversation(t, "ready", program, "wait")
+					send("done")
+					tr := farcall.New(o)
+					tr.Observe(l.observe)
+					if err := tr.Attach(cmd.Process.Pid); err != nil {
+						t.Fatal(err)
+					}
+					done := make(chan error, 1)
+					go func() { done <- tr.Wait() }()
+					for range rounds {
+						send("done")
+					}
+					_ = tr.Detach()
+					if err := <-done; err != nil {
+						t.Errorf("%v hw %v attach: %v", flags, hw, err)
+					}
+				} else {
+					var err error
+					if l, err = inRegions(t, o, program); err != nil {
+						t.Errorf("%v hw %v: %v", flags, hw, err)
+					}
+				}
+				want := strings.TrimPrefix(strings.Repeat(" >strlen <strlen return >choice getppid <choice return", rounds), " ")
+				// A static program's own start uses strlen, too.
+				if got := strings.Join(l.text, " "); got != want && (attach || !strings.HasPrefix(flags[0], "-static") || !strings.HasSuffix(got, want)) {
+					t.Errorf("%v hw %v attach %v:\ngot  %s\nwant %s", flags, hw, attach, got, want)
+				}
+			}
+		}
+	}
+}

@@ -27,6 +27,12 @@ func (tr *Tracker) Hit(t *engine.Thread, addr uint64) {
 	if addr == s.loader || addr == s.start {
 		tr.loaded(t, s, addr)
 	}
+	if len(s.resolving[addr]) > 0 {
+		tr.resolverReturned(t, s, addr, &r)
+	}
+	if f := s.resolvers[addr]; f != nil && !tr.done {
+		tr.resolverCalled(t, s, f, &r)
+	}
 	if g := s.entries[addr]; g != nil && !tr.done {
 		tr.entered(t, g, &r)
 	}
@@ -167,9 +173,7 @@ func (tr *Tracker) disarm(t *engine.Thread, f *Frame) {
 		return
 	}
 	delete(s.returns, f.ret)
-	if s.entries[f.ret] == nil && f.ret != s.loader && f.ret != s.start {
-		t.RemoveBreakpoint(f.ret)
-	}
+	tr.release(t, s, f.ret)
 }
 
 // Created notes a new thread. Threads of a process that is forked inside are inside as their parent is; of others with
@@ -190,8 +194,8 @@ func (tr *Tracker) Created(parent, child *engine.Thread) {
 		s.pid = child.PID()
 		tr.spaces[child.Space()] = s
 		for ret := range from.returns {
-			if !inFrames(frames, ret) && s.entries[ret] == nil && ret != s.loader && ret != s.start {
-				child.RemoveBreakpoint(ret)
+			if !inFrames(frames, ret) {
+				tr.release(child, s, ret)
 			}
 		}
 	}

@@ -27,6 +27,9 @@ type sites struct {
 	strict  bool           // what cannot be a region there ends the trace
 	inGo    int            // goroutines that are inside
 	settled map[*spec]bool // found in the program: not looked for in libraries
+
+	resolvers map[uint64]*resolver   // of indirect functions that are awaited
+	resolving map[uint64][]resolving // calls of them, by where they return
 }
 
 type key struct {
@@ -38,7 +41,8 @@ type key struct {
 func (tr *Tracker) sites(t *engine.Thread) *sites {
 	s := tr.spaces[t.Space()]
 	if s == nil {
-		s = &sites{pid: t.PID(), entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
+		s = &sites{pid: t.PID(), entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{},
+			resolvers: map[uint64]*resolver{}, resolving: map[uint64][]resolving{}}
 		tr.spaces[t.Space()] = s
 	}
 	return s
@@ -49,7 +53,21 @@ func (s *sites) copied() *sites {
 	c := *s
 	c.entries, c.from, c.known, c.settled = maps.Clone(s.entries), maps.Clone(s.from), maps.Clone(s.known), maps.Clone(s.settled)
 	c.returns, c.inGo = map[uint64]int{}, 0
+	c.resolvers, c.resolving = maps.Clone(s.resolvers), map[uint64][]resolving{}
 	return &c
+}
+
+// needs tells whether a breakpoint has to stand at addr.
+func (s *sites) needs(addr uint64) bool {
+	return s.entries[addr] != nil || s.returns[addr] > 0 || addr == s.loader || addr == s.start || s.resolvers[addr] != nil ||
+		len(s.resolving[addr]) > 0 || s.inGo > 0 && has(s.hooks.all(), addr)
+}
+
+// release removes a breakpoint that was needed for something that is over.
+func (tr *Tracker) release(t *engine.Thread, s *sites, addr uint64) {
+	if !s.needs(addr) {
+		t.RemoveBreakpoint(addr)
+	}
 }
 
 // An Error says why a pattern cannot be a region.
@@ -100,16 +118,18 @@ func (tr *Tracker) start(t *engine.Thread) {
 	s.strict = tr.programs == 1 || !tr.opts.Follow
 	s.base, s.start = auxv.Base, auxv.Entry
 	tr.look(t, s, im)
-	if tr.complete(s) || tr.done {
+	switch complete := tr.complete(s); {
+	case tr.done, complete && len(s.resolvers) == 0:
 		s.start = 0
 		return
-	}
-	if auxv.Base == 0 {
+	case auxv.Base == 0:
 		s.start = 0
 		tr.missing(t, s, im)
+		tr.resolveAll(t, s, im)
 		return
+	case !complete:
+		s.loader = tr.loaderHook(im, auxv)
 	}
-	s.loader = tr.loaderHook(im, auxv)
 	for _, a := range []uint64{s.loader, s.start} {
 		if a != 0 {
 			tr.insert(t, "start", a)
@@ -179,15 +199,17 @@ func (tr *Tracker) loaded(t *engine.Thread, s *sites, addr uint64) {
 	}
 	if addr == s.start {
 		s.start = 0
-		t.RemoveBreakpoint(addr)
+		tr.release(t, s, addr)
 		tr.look(t, s, im)
 		tr.missing(t, s, im)
+		tr.resolveAll(t, s, im)
 	} else {
 		tr.look(t, s, im)
 	}
 	if s.start == 0 && s.loader != 0 && tr.complete(s) {
-		t.RemoveBreakpoint(s.loader)
+		hook := s.loader
 		s.loader = 0
+		tr.release(t, s, hook)
 	}
 }
 
@@ -325,7 +347,7 @@ func (tr *Tracker) lookAt(t *engine.Thread, s *sites, im *linux.Images, files []
 				if s.settled[p] || local && !program || !p.InObject(image.Path) {
 					continue
 				}
-				tr.search(t, s, p, f, image.Path, place.Bias, k)
+				tr.search(t, s, p, im, found{f, image.Path, place.Bias, k})
 				// What the program has is not looked for in libraries, and what is in a library may go and come again.
 				if program && tr.has(s, p) {
 					s.settled[p] = true
@@ -353,6 +375,12 @@ func (tr *Tracker) unloaded(t *engine.Thread, s *sites, im *linux.Images) {
 				t.RemoveBreakpoint(addr)
 			}
 		}
+		for addr, r := range s.resolvers {
+			if r.from == k {
+				delete(s.resolvers, addr)
+				t.RemoveBreakpoint(addr)
+			}
+		}
 	}
 }
 
@@ -365,21 +393,33 @@ func (tr *Tracker) has(s *sites, p *spec) bool {
 			return true
 		}
 	}
+	for _, r := range s.resolvers {
+		if r.spec == p {
+			return true
+		}
+	}
 	return false
 }
 
+// A found is an object that is loaded.
+type found struct {
+	*symbols.File
+	path string
+	bias uint64
+	key  key
+}
+
 // search looks a pattern up in one object and sets breakpoints.
-func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, object string, bias uint64, k key) {
-	found, err := f.Find(p.Pattern)
+func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, im *linux.Images, in found) {
+	matches, err := in.Find(p.Pattern)
 	if err != nil {
 		if p.err == nil || better(err, p.err) {
-			p.err = &Error{Pattern: p.Text, Object: object, Err: err}
+			p.err = &Error{Pattern: p.Text, Object: in.path, Err: err}
 		}
 		return
 	}
 	var places []symbols.Match
-	for _, m := range found {
-		indirect := m.Symbol.Type == symbols.TypeIFunc
+	for _, m := range matches {
 		switch m.Symbol.Type {
 		case symbols.TypeObject, symbols.TypeTLS, symbols.TypeCommon:
 			continue
@@ -388,20 +428,12 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 				continue
 			}
 		}
-		if m.Symbol.Name == "" && !f.Executable(m.Addr) {
-			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + object + "' shows it"})
+		if m.Symbol.Name == "" && !in.Executable(m.Addr) {
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: in.path, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + in.path + "' shows it"})
 			return
 		}
-		inside := m.Symbol.Name != "" && m.Symbol.Addr != m.Addr
-		switch {
-		case indirect && !p.glob():
-			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("it is an indirect function: the loader chooses one of several when it starts"),
-				hint: "name the one that is used; 'farcall symbols " + object + "' lists them"})
-			return
-		case indirect:
-			continue
-		case inside:
-			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
+		if m.Symbol.Name != "" && m.Symbol.Addr != m.Addr {
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: in.path, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
 				hint: "a region is a function: --in '" + m.Symbol.Demangled() + "'"})
 			return
 		}
@@ -411,28 +443,42 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 	}
 	if len(places) == 0 {
 		if p.err == nil {
-			p.err = &Error{Pattern: p.Text, Object: object, Err: errors.New("it is no function")}
+			p.err = &Error{Pattern: p.Text, Object: in.path, Err: errors.New("it is no function")}
 		}
 		return
 	}
 	if len(places) > 1 && !p.glob() {
-		tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
+		tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: in.path, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
 		return
 	}
 	p.found = true
-	for _, m := range places {
-		name := p.Name
-		if p.glob() || name == "" {
-			if name = m.Symbol.Demangled(); name == "" {
-				name = p.Text
-			}
+	for i := range places {
+		tr.use(t, s, p, im, in, &places[i])
+	}
+}
+
+// use makes a function that was found a region.
+func (tr *Tracker) use(t *engine.Thread, s *sites, p *spec, im *linux.Images, in found, m *symbols.Match) {
+	name := p.Name
+	if p.glob() || name == "" {
+		if name = m.Symbol.Demangled(); name == "" {
+			name = p.Text
 		}
-		addr := m.Addr + bias
-		goes := s.hooks != nil && m.Symbol.Source != symbols.SourcePLT && f.IsGo()
-		if s.entries[addr] == nil && !tr.done {
-			s.entries[addr], s.from[addr] = &Region{Name: name, Addr: addr, spec: p, goes: goes}, k
-			tr.insert(t, p.Text, addr)
-		}
+	}
+	addr := m.Addr + in.bias
+	if m.Symbol.Type == symbols.TypeIFunc {
+		tr.indirect(t, s, im, &resolver{name, p, in.key, in.File, in.bias, symbols.Unversioned(m.Symbol.Name)}, addr)
+		return
+	}
+	goes := s.hooks != nil && m.Symbol.Source != symbols.SourcePLT && in.IsGo()
+	tr.place(t, s, &Region{Name: name, Addr: addr, size: m.Symbol.Size, spec: p, goes: goes}, in.key)
+}
+
+// place sets the breakpoint of a region, unless there is one at that place already.
+func (tr *Tracker) place(t *engine.Thread, s *sites, g *Region, from key) {
+	if s.entries[g.Addr] == nil && !tr.done {
+		s.entries[g.Addr], s.from[g.Addr] = g, from
+		tr.insert(t, g.spec.Text, g.Addr)
 	}
 }
 

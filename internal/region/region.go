@@ -32,6 +32,7 @@ type Region struct {
 	Name string
 	Addr uint64 // in the process, 0 for one that is marked
 
+	size uint64 // bytes, 0 if it is not known
 	spec *spec
 	goes bool // a Go function
 }
