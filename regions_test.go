@@ -78,13 +78,15 @@ func removeRegionFixtures() {
 
 // A regionLog has what a trace told of regions, and of the calls that fixtures make.
 type regionLog struct {
-	mu     sync.Mutex
-	enters int
-	ends   map[string]int // by RegionEnd
-	calls  map[string]int // by name
-	depth  int            // the largest
-	bad    []string
-	text   []string
+	mu      sync.Mutex
+	enters  int
+	ends    map[string]int // by RegionEnd
+	calls   map[string]int // by name
+	depth   int            // the largest
+	inside  int            // stays that had begun before the attach
+	results []uint64       // of the outermost stays
+	bad     []string
+	text    []string
 }
 
 func (l *regionLog) observe(t *farcall.Task, ev *event.Event) {
@@ -93,10 +95,16 @@ func (l *regionLog) observe(t *farcall.Task, ev *event.Event) {
 	switch ev.Kind {
 	case event.RegionEntry:
 		l.enters++
+		if ev.Inside {
+			l.inside++
+		}
 		l.depth = max(l.depth, ev.Depth)
 		l.text = append(l.text, ">"+ev.Region)
 	case event.RegionReturn:
 		l.ends[ev.RegionEnd]++
+		if ev.RegionEnd == "return" && ev.Depth == 1 {
+			l.results = append(l.results, ev.RegionResult)
+		}
 		l.text = append(l.text, "<"+ev.Region+" "+ev.RegionEnd)
 	case event.CallEntry:
 		name := ev.Call.Desc.Name
@@ -393,24 +401,154 @@ func TestRegionDetach(t *testing.T) {
 	}
 }
 
-// A function that runs already when the tracer comes is no region: its entry is not seen. The next one is.
-func TestRegionAttachInside(t *testing.T) {
-	cmd, send := interactive(t, "waitinside")
+// attached traces a program that is running already until it has answered twice. It begins when that many stays are seen that its threads are in.
+func attached(t *testing.T, o farcall.Options, inside int, argv ...string) (*regionLog, error) {
+	t.Helper()
+	cmd, send := conversation(t, "ready", argv...)
 	l := newRegionLog()
-	tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"inner"}}})
+	tr := farcall.New(o)
+	tr.Observe(l.observe)
+	begun := make(chan bool)
+	tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+		if ev.Kind == event.RegionEntry && l.enters == inside {
+			close(begun)
+		}
+	})
+	if err := tr.Attach(cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- tr.Wait() }()
+	select {
+	case <-begun:
+	case err := <-done:
+		t.Fatalf("%v: ended with %v", argv, err)
+	}
+	send("ready")
+	send("ready")
+	_ = tr.Detach()
+	err := <-done
+	if memory, file := text(t, cmd.Process.Pid, cmd.Path); !bytes.Equal(memory, file) {
+		t.Errorf("%v: the text differs from the file's", argv)
+	}
+	send("ready")
+	return l, err
+}
+
+// Threads that are in a function when the tracer comes are in the region, as deep as their stacks show, and leave it.
+func TestRegionAttachInside(t *testing.T) {
+	const threads, depth = 3, 7
+	for _, flags := range [][]string{{"-O0"}, {"-O2", "-fno-optimize-sibling-calls"}, {"-O2", "-fno-optimize-sibling-calls", "-static"},
+		{"-O0", "-fomit-frame-pointer", "-no-pie"}} {
+		for _, hw := range []bool{false, true} {
+			if hw && runtime.GOARCH != "amd64" {
+				continue
+			}
+			l, err := attached(t, farcall.Options{Regions: farcall.Regions{In: []string{"rec"}, Hardware: hw}}, threads*(depth+1), regionFixture(t, "inside.c", flags...),
+				fmt.Sprint(threads), fmt.Sprint(depth))
+			if err != nil {
+				t.Errorf("%v hw %v: %v", flags, hw, err)
+			}
+			// Of three rounds the first was begun before the attach, and the last is not over at the detach.
+			const stays = threads * (depth + 1)
+			if l.inside != stays || l.enters != 3*stays || l.ends["return"] != 2*stays || l.ends["detach"] != stays || l.depth != depth+1 ||
+				l.calls["getppid"] != 2*threads || l.calls["getuid"] != 0 {
+				t.Errorf("%v hw %v: %d entries, %d before the attach, ends %v, calls %v, depth %d", flags, hw, l.enters, l.inside, l.ends, l.calls, l.depth)
+			}
+			for _, r := range l.results {
+				if r != depth {
+					t.Errorf("%v hw %v: the outermost returned %d", flags, hw, r)
+				}
+			}
+		}
+	}
+}
+
+// The main of a program without symbols, which was found from its start code, and of which frame information tells the extent.
+func TestRegionAttachInsideMain(t *testing.T) {
+	program := regionFixture(t, "cases.c", "-foptimize-sibling-calls", "-ldl", "-s")
+	cmd, send := conversation(t, "ready", program, "wait")
+	l := newRegionLog()
+	tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"main"}}})
 	tr.Observe(l.observe)
 	if err := tr.Attach(cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- tr.Wait() }()
-	send("ready")
+	send("done")
 	_ = tr.Detach()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if got, want := strings.Join(l.text, " "), ">inner getppid getppid <inner return"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	if got := strings.Join(l.text[:2], " "); l.inside != 1 || got != ">main getuid" && got != ">main getppid" {
+		t.Errorf("%d before the attach: %v", l.inside, l.text)
+	}
+}
+
+// In Go a goroutine that a thread runs is in the region; one that waits for something is when it enters it anew.
+func TestRegionAttachInsideGo(t *testing.T) {
+	for _, flags := range [][]string{nil, {"-ldflags=-s -w"}} {
+		l, err := attached(t, farcall.Options{Regions: farcall.Regions{In: []string{"main.work"}}}, 3, regionFixture(t, "goinside", flags...))
+		if err != nil {
+			t.Error(err)
+		}
+		if l.inside != 3 || l.enters != 9 || l.ends["return"] != 6 || l.ends["detach"] != 3 || l.calls["getppid"] != 2 || l.calls["getuid"] != 0 {
+			t.Errorf("%v: %d entries, %d before the attach, ends %v, calls %v", flags, l.enters, l.inside, l.ends, l.calls)
+		}
+	}
+}
+
+// Attaching at any moment to threads that go into a recursive function and out of it all the time: each return has the result of its depth.
+func TestRegionAttachInsideBusy(t *testing.T) {
+	const depth = 4
+	for _, flags := range [][]string{{"-O0"}, {"-O2", "-fno-optimize-sibling-calls"}} {
+		threads := regionFixture(t, "threads.c", flags...)
+		cmd := exec.Command(threads, "4", "1000000000", fmt.Sprint(depth))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		inside := 0
+		for i := range 40 {
+			l := newRegionLog()
+			tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"rec"}}})
+			tr.Observe(l.observe)
+			reached := make(chan bool)
+			tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+				if ev.Kind != event.RegionReturn || ev.RegionEnd != "return" {
+					return
+				}
+				if want := uint64(depth - ev.Depth + 1); uint64(uint32(ev.RegionResult)) != want {
+					t.Errorf("attach %d: at depth %d the result is %d", i, ev.Depth, ev.RegionResult)
+				}
+				if l.ends["return"] == 100 {
+					close(reached)
+				}
+			})
+			if err := tr.Attach(cmd.Process.Pid); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- tr.Wait() }()
+			select {
+			case <-reached:
+				_ = tr.Detach()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			case err := <-done:
+				t.Fatalf("attach %d: the trace ended with %v", i, err)
+			}
+			if l.ends["unwound"]+l.ends["tail"] > 0 {
+				t.Errorf("attach %d: ends %v", i, l.ends)
+			}
+			inside += l.inside
+		}
+		if inside == 0 {
+			t.Errorf("%v: no thread was ever inside at an attach", flags)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}
 }
 

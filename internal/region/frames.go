@@ -18,6 +18,7 @@ func (tr *Tracker) Hit(t *engine.Thread, addr uint64) {
 	if s == nil || tr.done || t.Regs(&r) != nil {
 		return
 	}
+	tr.inspected(t)
 	if s.returns[addr] > 0 || tr.opts.Hardware {
 		tr.returned(t, addr, &r)
 	}
@@ -182,6 +183,7 @@ func (tr *Tracker) Created(parent, child *engine.Thread) {
 	if parent == nil || tr.done {
 		return
 	}
+	tr.inspected(parent)
 	frames := tr.thread(parent).frames
 	if child.Proc == parent.Proc {
 		if tr.opts.Threads && len(frames) > 0 {
@@ -232,6 +234,9 @@ func (tr *Tracker) Execed(t, superseded *engine.Thread) {
 	}
 	for space := range tr.spaces { // drop those that nobody uses any more
 		if !tr.used(space) {
+			if in := tr.spaces[space].inspection; in != nil {
+				in.space.Close()
+			}
 			tr.endGoroutines(t, space, Executed)
 			delete(tr.spaces, space)
 		}
@@ -259,6 +264,9 @@ func (tr *Tracker) Detached(t *engine.Thread) { tr.forget(t, Dropped) }
 
 func (tr *Tracker) forget(t *engine.Thread, end End) {
 	s := tr.spaces[t.Space()]
+	if s != nil {
+		tr.uninspected(s, t)
+	}
 	if s != nil && t.TID == s.pid { // a leader is the last of its threads
 		tr.endGoroutines(t, t.Space(), end)
 		defer delete(tr.spaces, t.Space())

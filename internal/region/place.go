@@ -30,6 +30,8 @@ type sites struct {
 
 	resolvers map[uint64]*resolver   // of indirect functions that are awaited
 	resolving map[uint64][]resolving // calls of them, by where they return
+
+	inspection *inspection // nil for none
 }
 
 type key struct {
@@ -54,6 +56,7 @@ func (s *sites) copied() *sites {
 	c.entries, c.from, c.known, c.settled = maps.Clone(s.entries), maps.Clone(s.from), maps.Clone(s.known), maps.Clone(s.settled)
 	c.returns, c.inGo = map[uint64]int{}, 0
 	c.resolvers, c.resolving = maps.Clone(s.resolvers), map[uint64][]resolving{}
+	c.inspection = nil
 	return &c
 }
 
@@ -137,7 +140,7 @@ func (tr *Tracker) start(t *engine.Thread) {
 	}
 }
 
-// Attached looks for the regions of a running process.
+// Attached looks for the regions of a running process, all of whose threads are held.
 func (tr *Tracker) Attached(t *engine.Thread) {
 	if len(tr.specs) == 0 || tr.done {
 		return
@@ -160,6 +163,7 @@ func (tr *Tracker) Attached(t *engine.Thread) {
 			tr.insert(t, "loader", s.loader)
 		}
 	}
+	tr.inspect(t, s)
 }
 
 func (tr *Tracker) insert(t *engine.Thread, name string, addr uint64) {
