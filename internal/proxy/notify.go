@@ -152,12 +152,15 @@ func (t *notified) Return(v int64) { _ = t.listener.Return(t.ID, v) }
 
 func (t *notified) Continue() { _ = t.listener.Continue(t.ID) }
 
-func (t *notified) Install(file int, cloexec bool) {
-	if err := t.listener.Install(t.ID, file, cloexec); err != nil {
+func (t *notified) Install(file int, cloexec bool) int64 {
+	n, err := t.listener.Install(t.ID, file, cloexec)
+	if err != nil {
 		var errno unix.Errno
 		errors.As(err, &errno)
 		t.Return(-int64(errno)) // EMFILE
+		return -int64(errno)
 	}
+	return int64(n)
 }
 
 func (t *notified) Substitute(file, fd int, cloexec bool) error {

@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"farcall/decode"
+	"farcall/event"
+	"farcall/filter"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -34,6 +37,15 @@ type Options struct {
 	// seen at once in any case. 0: it is not kept at all.
 	TTL time.Duration
 
+	// Calls, if not nil, says which calls are executed there; the others are this host's, unless they are about what is open there.
+	Calls *filter.Program
+
+	// Events, if not nil, is told of each call and where it was executed, one after the other.
+	Events func(*event.Event)
+
+	// Explain, if not nil, is told where each path leads, and which rule says so, nil for none. It is called by several goroutines.
+	Explain func(name string, side Side, rule *Rule)
+
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
 }
@@ -50,12 +62,14 @@ type Proxy struct {
 	opts        Options
 	cache       *cache
 	objects     *objects
-	connections connections
+	sockets     sockets
 	dirs        *directories
 	temp        string
 	credentials string // that programs start with
 	counts      counts
 	copies      atomic.Uint64 // of programs
+	asked       decode.Call   // of which it is decided whether it is wanted
+	telling     sync.Mutex    // of events
 	failed      sync.Once
 	lost        func(error) // the session is over
 }
@@ -85,7 +99,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	p.credentials = credentialsOf("self")
-	p.connections.byInode = map[uint64]*connection{}
+	p.sockets.free = conn.Release
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -105,6 +119,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 // Close removes what was kept in files. The programs must have ended.
 func (p *Proxy) Close() error {
 	unix.Close(p.objects.inotify)
+	p.sockets.close()
 	return os.RemoveAll(p.temp)
 }
 

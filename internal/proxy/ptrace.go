@@ -14,8 +14,10 @@ import (
 
 // NewTracer makes a tracer whose programs' calls the proxy handles, one at a time, by ptrace: slower than user notification, and possible
 // where that is not.
-func (p *Proxy) NewTracer() *farcall.Tracer {
-	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(false), Undecoded: true})
+//
+// If regions limit it to parts of the programs, the rest of their calls are this host's.
+func (p *Proxy) NewTracer(regions farcall.Regions) *farcall.Tracer {
+	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(false), Undecoded: true, Regions: regions})
 	tr.Use(p.Middleware)
 	return tr
 }
@@ -65,7 +67,7 @@ func (t *traced) Return(v int64) { _ = t.call.Return(v) } // ESRCH: there is nob
 func (t *traced) Continue() { t.err = t.next() }
 
 // Install has the program open the file through /proc, which makes another open file of it.
-func (t *traced) Install(file int, cloexec bool) {
+func (t *traced) Install(file int, cloexec bool) int64 {
 	flags := uint64(unix.O_RDWR)
 	if cloexec {
 		flags |= unix.O_CLOEXEC
@@ -75,6 +77,7 @@ func (t *traced) Install(file int, cloexec bool) {
 		name := fmt.Sprintf("/proc/%d/fd/%d\x00", os.Getpid(), file)
 		return unix.SYS_OPENAT, [6]uint64{uint64(at), put([]byte(name)), flags}
 	})
+	return unknownResult
 }
 
 // Substitute is not possible: a tracer cannot put a socket into another process.

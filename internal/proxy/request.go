@@ -16,15 +16,17 @@ import (
 type request struct {
 	*Proxy
 	Trap
-	name   string
-	nr     uint64
-	args   [6]uint64
-	desc   *syscalls.Call
-	roles  *roles
-	places []place   // of roles.paths
-	objs   []*object // of roles.fds
-	space  wire.Space
-	statx  uint64 // where in space the attributes come to
+	name      string
+	nr        uint64
+	args      [6]uint64
+	desc      *syscalls.Call
+	roles     *roles
+	places    []place   // of roles.paths
+	objs      []*object // of roles.fds
+	space     wire.Space
+	elsewhere bool // it is not one of those that are to be executed there
+
+	statx uint64 // where in space the attributes come to
 
 	after func(int64) int64 // makes the program's result of the server's, nil if it is the same
 }
@@ -144,7 +146,11 @@ func (q *request) locate(role pathRole) (place, error) {
 		return p, nil
 	}
 	var far string
-	p.side, far, _ = q.opts.View.Place(p.full)
+	var rule *Rule
+	p.side, far, rule = q.opts.View.Place(p.full)
+	if q.opts.Explain != nil {
+		q.opts.Explain(p.full, p.side, rule)
+	}
 	switch p.side {
 	case LocalThenRemote:
 		p.side = Remote

@@ -218,10 +218,10 @@ func (x *execution) wait() int64 {
 }
 
 // over waits for d and tells whether the session has ended.
-func (x *execution) over(d time.Duration) bool {
+func (s *session) over(d time.Duration) bool {
 	if d == 0 {
 		select {
-		case <-x.quit:
+		case <-s.quit:
 			return true
 		default:
 			return false
@@ -230,7 +230,7 @@ func (x *execution) over(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-x.quit:
+	case <-s.quit:
 		return true
 	case <-t.C:
 		return false

@@ -46,12 +46,17 @@ const (
 	OpWindow  Op = 16 // either side, no answer: that many more bytes may be sent
 	OpEOF     Op = 17 // either side, no answer: nothing more comes
 	OpReset   Op = 18 // either side, no answer: the stream is over, both ways
+
+	OpBind     Op = 32 // client: make a socket with an address; answered by OpDialed
+	OpListen   Op = 33 // client: have it listen; answered by OpDialed
+	OpAccepted Op = 34 // server, no answer: somebody has connected
 )
 
 var opNames = [...]string{
 	OpHello: "HELLO", OpWelcome: "WELCOME", OpRefuse: "REFUSE", OpCall: "CALL", OpResult: "RESULT", OpClose: "CLOSE",
 	OpOpenX: "OPENX", OpOpened: "OPENED", OpListX: "LISTX", OpListed: "LISTED", OpPing: "PING", OpPong: "PONG",
 	OpDial: "DIAL", OpDialed: "DIALED", OpData: "DATA", OpWindow: "WINDOW", OpEOF: "EOF", OpReset: "RESET",
+	OpBind: "BIND", OpListen: "LISTEN", OpAccepted: "ACCEPTED",
 }
 
 func (o Op) String() string {

@@ -16,6 +16,8 @@ const (
 	CapOpenX Capability = 1 << iota // OPENX
 	CapListX                        // LISTX
 	CapDial                         // DIAL
+
+	CapBind Capability = 1 << 8 // BIND, LISTEN and ACCEPTED
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.

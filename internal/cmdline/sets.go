@@ -1,10 +1,11 @@
-package cli
+package cmdline
 
 import (
 	"slices"
 	"strconv"
 	"strings"
 
+	"farcall/internal/message"
 	"farcall/syscalls"
 )
 
@@ -94,7 +95,7 @@ func parseMembers(expr, kind, hint string, number func(string) (int, bool)) (*Nu
 		return set, nil
 	}
 	bad := func(word string) error {
-		return &commandError{text: "invalid " + kind + " '" + word + "'", hint: hint}
+		return &message.Error{Text: "invalid " + kind + " '" + word + "'", Remedy: hint}
 	}
 	words := 0
 	for word := range strings.SplitSeq(body, ",") {

@@ -1,4 +1,6 @@
-package cli
+// Package cmdline is the command line of "farcall trace" and "farcall run": strace's options and farcall's own, read as
+// getopt_long(3) does, their help and their completion. It ends in Options; nothing is opened or started here.
+package cmdline
 
 import (
 	"time"
@@ -8,23 +10,23 @@ import (
 	"farcall/internal/inject"
 )
 
-// TraceOptions is what "farcall trace" was asked to do: the command line, parsed, checked and
+// Options is what "farcall trace" was asked to do: the command line, parsed, checked and
 // with its defaults filled in. It holds no kernel state and nothing of it is resolved against
-// the machine yet (no program looked up, no file opened). parseTrace makes one.
-type TraceOptions struct {
+// the machine yet (no program looked up, no file opened). Parse makes one.
+type Options struct {
 	// Called is the name that messages begin with: the first argument of the process itself.
 	Called string
 	// AsStrace tells that farcall was called under the name strace: messages are strace's and
 	// nothing more.
 	AsStrace bool
 
-	TraceTarget
-	TraceFilter
-	TraceConditions
-	TraceRules
-	TraceFormat
-	TraceSummary
-	TraceStacks
+	TargetOptions
+	FilterOptions
+	ConditionOptions
+	RuleOptions
+	FormatOptions
+	SummaryOptions
+	StackOptions
 
 	// Regions limit the trace to functions (--in and its like).
 	Regions farcall.Regions
@@ -36,8 +38,8 @@ type TraceOptions struct {
 	Debug bool
 }
 
-// TraceTarget says what to trace and how to hold it.
-type TraceTarget struct {
+// TargetOptions says what to trace and how to hold it.
+type TargetOptions struct {
 	Command []string    // the program and its arguments, empty with -p alone
 	Argv0   *string     // replaces Command[0] in the program's own arguments, nil: keep
 	Env     []EnvChange // changes to the program's environment, in order
@@ -61,8 +63,8 @@ type EnvChange struct {
 	Unset       bool
 }
 
-// TraceFilter says which events are shown.
-type TraceFilter struct {
+// FilterOptions says which events are shown.
+type FilterOptions struct {
 	Calls    *filter.CallSet // -e trace=
 	Signals  SignalSet       // -e signal=
 	Status   StatusSet       // -e status=, -z, -Z
@@ -70,8 +72,8 @@ type TraceFilter struct {
 	TraceFDs *NumberSet      // --trace-fds: calls on these descriptors; nil: all
 }
 
-// TraceFormat says how events are shown and where.
-type TraceFormat struct {
+// FormatOptions says how events are shown and where.
+type FormatOptions struct {
 	Output           string // file, "|command" or "!command"; "": stderr
 	OutputAppend     bool   // -A
 	OutputSeparately bool   // one file for each thread, Output.PID; never without Output
@@ -102,8 +104,8 @@ type TraceFormat struct {
 	AlwaysShowPID  bool
 }
 
-// TraceSummary says whether calls are counted (-c, -C) and how the table looks.
-type TraceSummary struct {
+// SummaryOptions says whether calls are counted (-c, -C) and how the table looks.
+type SummaryOptions struct {
 	Summary        SummaryMode
 	SortBy         SummaryColumn   // ColumnNone: do not sort
 	SummaryColumns []SummaryColumn // in order of display
@@ -119,22 +121,22 @@ type Overhead struct {
 
 // ShowsPID tells whether each line of a single output file begins with a thread's number, as in
 // strace: always when threads can come and go in one file.
-func (o *TraceOptions) ShowsPID() bool {
+func (o *Options) ShowsPID() bool {
 	return o.AlwaysShowPID ||
 		o.Output != "" && !o.OutputSeparately && (o.Follow || len(o.Attach) > 1)
 }
 
 // Pipes tells whether the output goes to a command, and which.
-func (o *TraceOptions) Pipes() (command string, ok bool) {
+func (o *Options) Pipes() (command string, ok bool) {
 	if o.Output != "" && (o.Output[0] == '|' || o.Output[0] == '!') {
 		return o.Output[1:], true
 	}
 	return "", false
 }
 
-// defaultTraceOptions is what holds where no option says otherwise.
-func defaultTraceOptions() *TraceOptions {
-	o := new(TraceOptions)
+// defaults is what holds where no option says otherwise.
+func defaults() *Options {
+	o := new(Options)
 	o.Seize = true
 	o.Calls = filter.AllCalls()
 	o.Signals = allSignals

@@ -1,4 +1,4 @@
-package cli
+package cmdline
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 
 // readOptions reads all options and renders each as name, or name=argument.
 func readOptions(args []string) (options, rest []string, err error) {
-	g := getopt{table: traceOptions, args: args}
+	g := getopt{table: table, args: args}
 	for {
 		opt, more, err := g.next()
 		if err != nil {
@@ -93,7 +93,7 @@ func TestGetopt(t *testing.T) {
 // TestOptionTable finds entries that could never be reached or would do nothing.
 func TestOptionTable(t *testing.T) {
 	short, long := map[byte]bool{}, map[string]bool{}
-	for _, o := range traceOptions {
+	for _, o := range table {
 		if o.short == 0 && o.long == "" {
 			t.Errorf("option %d has no name", o.id)
 		}
@@ -113,9 +113,9 @@ func TestOptionTable(t *testing.T) {
 // TestHelpNamesEveryOption keeps the help complete.
 func TestHelpNamesEveryOption(t *testing.T) {
 	var b strings.Builder
-	printTraceHelp(&b, "farcall trace")
+	PrintHelp(&b, "farcall trace")
 	words := strings.FieldsFunc(b.String(), func(r rune) bool { return strings.ContainsRune(" \n,=[;:|.()", r) })
-	for _, o := range traceOptions {
+	for _, o := range table {
 		if o.short != 0 && !slices.Contains(words, "-"+string(rune(o.short))) {
 			t.Errorf("the help does not name -%c", o.short)
 		}

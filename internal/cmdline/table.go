@@ -1,4 +1,4 @@
-package cli
+package cmdline
 
 // An optionID stands for one meaning; several spellings may share it.
 type optionID uint8
@@ -100,10 +100,10 @@ const (
 	optMarks
 )
 
-// traceOptions are the options of "farcall trace": those of strace 6.1, in the order in which
+// table are the options of "farcall trace": those of strace 6.1, in the order in which
 // it names them when an abbreviation is ambiguous; then those of later versions; then farcall's
 // own.
-var traceOptions = []option{
+var table = []option{
 	{id: optColumns, short: 'a', long: "columns", arg: requiredArg},
 	{id: optAppend, short: 'A', long: "output-append-mode"},
 	{id: optDetachOn, short: 'b', long: "detach-on", arg: requiredArg},
@@ -203,4 +203,14 @@ var traceOptions = []option{
 	{id: optMarks, long: "marks", arg: optionalArg, later: true},
 	{id: optUntilReturn, long: "until-return", arg: requiredArg, later: true},
 	{id: optProfile, long: "profile", arg: requiredArg, later: true},
+}
+
+// LongOptions are the long names of the options that strace 6.1 has.
+func LongOptions() (names []string) {
+	for _, o := range table {
+		if o.long != "" && !o.later {
+			names = append(names, o.long)
+		}
+	}
+	return names
 }

@@ -1,63 +1,65 @@
-package cli
+package cmdline
 
 import (
 	"math"
 	"strconv"
 	"strings"
+
+	"farcall/internal/message"
 )
 
-// traceChecks complete the options and find contradictions, in strace's order, which decides
+// checks complete the options and find contradictions, in strace's order, which decides
 // which of several mistakes is reported.
-var traceChecks = []func(*traceParser) error{
-	(*traceParser).checkTarget,
-	(*traceParser).checkDaemon,
-	(*traceParser).checkRepeated,
-	(*traceParser).checkFollow,
-	(*traceParser).checkSummary,
-	(*traceParser).checkOutput,
-	(*traceParser).checkKill,
-	(*traceParser).checkPipe,
-	(*traceParser).checkInterrupt,
-	(*traceParser).checkQuiet,
-	(*traceParser).checkServed,
-	(*traceParser).checkRegions,
+var checks = []func(*parser) error{
+	(*parser).checkTarget,
+	(*parser).checkDaemon,
+	(*parser).checkRepeated,
+	(*parser).checkFollow,
+	(*parser).checkSummary,
+	(*parser).checkOutput,
+	(*parser).checkKill,
+	(*parser).checkPipe,
+	(*parser).checkInterrupt,
+	(*parser).checkQuiet,
+	(*parser).checkServed,
+	(*parser).checkRegions,
 }
 
-func (p *traceParser) warn(text string) { p.warnings = append(p.warnings, text) }
+func (p *parser) warn(text string) { p.warnings = append(p.warnings, text) }
 
-func (p *traceParser) checkTarget() error {
+func (p *parser) checkTarget() error {
 	o := p.o
 	switch {
 	case len(o.Command) == 0 && len(o.Attach) == 0 && o.Explain:
 	case len(o.Command) == 0 && len(o.Attach) == 0:
-		return misuse("must have PROG [ARGS] or -p PID")
+		return message.Misuse("must have PROG [ARGS] or -p PID")
 	case len(o.Command) == 0 && o.Argv0 != nil:
-		return misuse("PROG [ARGS] must be specified with --argv0")
+		return message.Misuse("PROG [ARGS] must be specified with --argv0")
 	}
 	return nil
 }
 
-func (p *traceParser) checkDaemon() error {
+func (p *parser) checkDaemon() error {
 	if p.daemonLong != DaemonNone && p.daemonShort > 0 {
-		return fail("-D and --daemonize cannot be provided simultaneously")
+		return message.Fail("-D and --daemonize cannot be provided simultaneously")
 	}
 	n := max(p.daemonShort, int(p.daemonLong))
 	if len(p.o.Command) == 0 && n > 0 {
-		return misuse("PROG [ARGS] must be specified with -D/--daemonize")
+		return message.Misuse("PROG [ARGS] must be specified with -D/--daemonize")
 	}
 	if n > int(DaemonSession) {
-		return misuse("Too many -D's (%d), maximum supported -D count is %d", n, DaemonSession)
+		return message.Misuse("Too many -D's (%d), maximum supported -D count is %d", n, DaemonSession)
 	}
 	p.o.Daemon = DaemonMode(n)
 	return nil
 }
 
 // checkRepeated resolves the options whose short form says more when it is repeated.
-func (p *traceParser) checkRepeated() error {
+func (p *parser) checkRepeated() error {
 	o := p.o
 	if p.timesShort > 0 {
 		if p.timesLong {
-			return fail("-t and --absolute-timestamps cannot be provided simultaneously")
+			return message.Fail("-t and --absolute-timestamps cannot be provided simultaneously")
 		}
 		o.Timestamps, o.TimePrecision = TimeOfDay, Seconds
 		if p.timesShort > 1 {
@@ -69,7 +71,7 @@ func (p *traceParser) checkRepeated() error {
 	}
 	switch {
 	case p.hexLongSet && p.hexShort > 0:
-		return fail("-x and --strings-in-hex cannot be provided simultaneously")
+		return message.Fail("-x and --strings-in-hex cannot be provided simultaneously")
 	case p.hexLongSet:
 		o.HexStrings = p.hexLong
 	case p.hexShort == 1:
@@ -79,7 +81,7 @@ func (p *traceParser) checkRepeated() error {
 	}
 	if p.fdsShort > 0 {
 		if p.fdsSet {
-			return fail("-y and --decode-fds cannot be provided simultaneously")
+			return message.Fail("-y and --decode-fds cannot be provided simultaneously")
 		}
 		o.DecodeFDs = FDPath
 		if p.fdsShort > 1 {
@@ -89,14 +91,14 @@ func (p *traceParser) checkRepeated() error {
 	return nil
 }
 
-func (p *traceParser) checkFollow() error {
+func (p *parser) checkFollow() error {
 	o := p.o
 	o.Follow = p.followLong || p.followShort > 0
 	switch {
 	case p.followShort > 0 && p.followLong:
-		return fail("-f and --follow-forks cannot be provided simultaneously")
+		return message.Fail("-f and --follow-forks cannot be provided simultaneously")
 	case p.followShort > 1 && o.OutputSeparately:
-		return fail("-ff and --output-separately cannot be provided simultaneously")
+		return message.Fail("-ff and --output-separately cannot be provided simultaneously")
 	case p.followShort > 0: // a single -f overrides --output-separately, in strace too
 		o.OutputSeparately = p.followShort > 1
 	}
@@ -111,7 +113,7 @@ func (p *traceParser) checkFollow() error {
 	return nil
 }
 
-func (p *traceParser) checkSummary() error {
+func (p *parser) checkSummary() error {
 	o := p.o
 	const needed = " (-c/--summary-only or -C/--summary)"
 	if o.CountWhere != nil && o.Summary == SummaryOff {
@@ -120,11 +122,11 @@ func (p *traceParser) checkSummary() error {
 	counts := o.Summary != SummaryOff
 	switch {
 	case o.OutputSeparately && counts:
-		return misuse("(-c/--summary-only or -C/--summary) and -ff/--output-separately are mutually exclusive")
+		return message.Misuse("(-c/--summary-only or -C/--summary) and -ff/--output-separately are mutually exclusive")
 	case o.WallClock && !counts:
-		return misuse("-w/--summary-wall-clock must be given with" + needed)
+		return message.Misuse("-w/--summary-wall-clock must be given with" + needed)
 	case p.columnsSet && !counts:
-		return misuse("-U/--summary-columns must be given with" + needed)
+		return message.Misuse("-U/--summary-columns must be given with" + needed)
 	case p.sortSet && !counts:
 		p.warn("-S/--summary-sort-by has no effect without" + needed)
 	}
@@ -150,7 +152,7 @@ func (p *traceParser) checkSummary() error {
 	return nil
 }
 
-func (p *traceParser) checkOutput() error {
+func (p *parser) checkOutput() error {
 	o := p.o
 	if !p.outputSet {
 		if o.OutputSeparately && !o.Follow {
@@ -170,17 +172,17 @@ func (p *traceParser) checkOutput() error {
 	return nil
 }
 
-func (p *traceParser) checkKill() error {
+func (p *parser) checkKill() error {
 	if p.o.KillOnExit && len(p.o.Attach) > 0 {
-		return fail("--kill-on-exit and -p/--attach are mutually exclusive options")
+		return message.Fail("--kill-on-exit and -p/--attach are mutually exclusive options")
 	}
 	return nil
 }
 
-func (p *traceParser) checkPipe() error {
+func (p *parser) checkPipe() error {
 	_, pipes := p.o.Pipes()
 	if pipes && p.o.OutputSeparately {
-		return misuse("piping the output and -ff/--output-separately are mutually exclusive")
+		return message.Misuse("piping the output and -ff/--output-separately are mutually exclusive")
 	}
 	if !p.outputSet {
 		p.o.OutputSeparately = false // -ff without -o is -f
@@ -190,7 +192,7 @@ func (p *traceParser) checkPipe() error {
 
 // checkInterrupt chooses what signals do to the tracer where -I does not. With a file to write
 // to and a program to run, ^C is meant for the program.
-func (p *traceParser) checkInterrupt() error {
+func (p *parser) checkInterrupt() error {
 	o := p.o
 	switch {
 	case o.Interruptible != InterruptDefault:
@@ -204,7 +206,7 @@ func (p *traceParser) checkInterrupt() error {
 	return nil
 }
 
-func (p *traceParser) checkQuiet() error {
+func (p *parser) checkQuiet() error {
 	n := p.quietShort
 	if n == 0 && !p.quietSet && p.outputSet && len(p.o.Command) > 0 {
 		n = 1
@@ -213,17 +215,17 @@ func (p *traceParser) checkQuiet() error {
 		return nil
 	}
 	if p.quietSet {
-		return fail("-q and -e quiet/--quiet cannot be provided simultaneously")
+		return message.Fail("-q and -e quiet/--quiet cannot be provided simultaneously")
 	}
 	return p.qualify("quiet", [...]string{quietOnce, quietTwice, quietAll}[min(n, 3)-1])
 }
 
-func (p *traceParser) checkServed() error {
+func (p *parser) checkServed() error {
 	if p.o.Emulate && len(p.o.Regions.In) > 0 {
-		return misuse("--emulate and --in exclude each other")
+		return message.Misuse("--emulate and --in exclude each other")
 	}
 	if len(p.missing) > 0 {
-		return notYet(strings.Join(p.missing, ", "))
+		return message.NotYet(strings.Join(p.missing, ", "))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package cmdline
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ func suggestOption(err error) string {
 	}
 	word, _, _ = strings.Cut(strings.TrimSuffix(word, "'"), "=")
 	best := filter.Nearest(word, func(yield func(string) bool) {
-		for _, o := range traceOptions {
+		for _, o := range table {
 			if o.long != "" && !yield(o.long) {
 				return
 			}

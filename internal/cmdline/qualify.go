@@ -1,9 +1,10 @@
-package cli
+package cmdline
 
 import (
 	"strings"
 
 	"farcall/internal/inject"
+	"farcall/internal/message"
 )
 
 // What -q, -qq and -qqq stand for.
@@ -32,14 +33,14 @@ var qualifierKeys = map[string]string{
 }
 
 // qualifyExpr reads the argument of -e. Without a key that is known it is a set of system calls.
-func (p *traceParser) qualifyExpr(expr string) error {
+func (p *parser) qualifyExpr(expr string) error {
 	if key, value, ok := strings.Cut(expr, "="); ok {
 		if key, ok := qualifierKeys[key]; ok {
 			return p.qualify(key, value)
 		}
 		err := p.qualify("trace", expr)
-		if c, ok := err.(*commandError); ok && !strings.Contains(key, "/") {
-			c.hint = "'" + key + "' is none of -e's keys: trace, signal, status, abbrev, verbose, raw, read, write, quiet, decode-fds, decode-pids, trace-fds, inject, fault"
+		if c, ok := err.(*message.Error); ok && !strings.Contains(key, "/") {
+			c.Remedy = "'" + key + "' is none of -e's keys: trace, signal, status, abbrev, verbose, raw, read, write, quiet, decode-fds, decode-pids, trace-fds, inject, fault"
 		}
 		return err
 	}
@@ -47,7 +48,7 @@ func (p *traceParser) qualifyExpr(expr string) error {
 }
 
 // qualify sets what the key names. A second one of a kind replaces the first.
-func (p *traceParser) qualify(key, value string) (err error) {
+func (p *parser) qualify(key, value string) (err error) {
 	o := p.o
 	switch key {
 	case "trace":
@@ -84,12 +85,12 @@ func (p *traceParser) qualify(key, value string) (err error) {
 		err = callsError(err)
 	case "kvm":
 		if value != "vcpu" {
-			return &commandError{text: "invalid -e kvm= argument: '" + value + "'", hint: "-e kvm=vcpu is the only one"}
+			return &message.Error{Text: "invalid -e kvm= argument: '" + value + "'", Remedy: "-e kvm=vcpu is the only one"}
 		}
 		err = p.unserved("-e kvm")
 	case "namespace":
 		if value != "new" {
-			return &commandError{text: "invalid -e namespace= argument: '" + value + "'", hint: "-e namespace=new is the only one"}
+			return &message.Error{Text: "invalid -e namespace= argument: '" + value + "'", Remedy: "-e namespace=new is the only one"}
 		}
 		err = p.unserved("-e namespace")
 	case "secontext":
@@ -97,7 +98,7 @@ func (p *traceParser) qualify(key, value string) (err error) {
 		if o.AsStrace {
 			name = "strace"
 		}
-		err = fail("SELinux context printing (--secontext option) is not supported by this build of %s", name)
+		err = message.Fail("SELinux context printing (--secontext option) is not supported by this build of %s", name)
 	}
 	return err
 }

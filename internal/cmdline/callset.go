@@ -1,10 +1,11 @@
-package cli
+package cmdline
 
 import (
 	"errors"
 
 	"farcall/filter"
 	"farcall/internal/inject"
+	"farcall/internal/message"
 )
 
 // parseCalls is filter.ParseCallSet with its errors made messages.
@@ -19,7 +20,7 @@ func callsError(err error) error {
 	var ie *inject.ParseError
 	switch {
 	case errors.As(err, &ie):
-		return &commandError{text: ie.Message, hint: ie.Hint}
+		return &message.Error{Text: ie.Message, Remedy: ie.Hint}
 	case !errors.As(err, &pe):
 		return err
 	}
@@ -27,7 +28,7 @@ func callsError(err error) error {
 	if hint == "" && !pe.Usage {
 		hint = callSetHint
 	}
-	return &commandError{text: pe.Message, hint: hint, usage: pe.Usage}
+	return &message.Error{Text: pe.Message, Remedy: hint, Usage: pe.Usage}
 }
 
 // callSetHint is the remedy for a set of calls that resembles nothing.

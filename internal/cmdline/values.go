@@ -1,10 +1,13 @@
-package cli
+package cmdline
 
 import (
 	"math"
+	"os"
+	"os/user"
 	"strings"
 
 	"farcall/internal/cnumber"
+	"farcall/internal/message"
 )
 
 const maxInt = math.MaxInt32 // of C's int
@@ -26,7 +29,7 @@ func parsePrecision(s string) (Precision, bool) {
 //	[format:]none|time|unix and [precision:]s|ms|us|ns, separated by commas
 //
 // What is not mentioned stays as it was, but the format is no longer none.
-func (o *TraceOptions) parseTimestamps(arg string) bool {
+func (o *Options) parseTimestamps(arg string) bool {
 	format, formatSet := o.Timestamps, false
 	precision := o.TimePrecision
 	for word := range strings.SplitSeq(arg, ",") {
@@ -102,10 +105,10 @@ func parseSortBy(arg string) (SummaryColumn, error) {
 	}
 	c, ok := summaryKeys[arg]
 	if !ok {
-		return 0, &commandError{
-			text:  "invalid sortby: '" + arg + "'",
-			hint:  "one of " + strings.Join(columnNames[1:], ", ") + ", nothing",
-			usage: true,
+		return 0, &message.Error{
+			Text:   "invalid sortby: '" + arg + "'",
+			Remedy: "one of " + strings.Join(columnNames[1:], ", ") + ", nothing",
+			Usage:  true,
 		}
 	}
 	return c, nil
@@ -120,17 +123,31 @@ func parseSummaryColumns(arg string) ([]SummaryColumn, error) {
 		word, rest, more = strings.Cut(rest, ",")
 		c, ok := summaryKeys[word]
 		if !ok {
-			return nil, &commandError{
-				text:  "unknown column name: '" + word + "'",
-				hint:  "one of " + strings.Join(columnNames[1:], ", "),
-				usage: true,
+			return nil, &message.Error{
+				Text:   "unknown column name: '" + word + "'",
+				Remedy: "one of " + strings.Join(columnNames[1:], ", "),
+				Usage:  true,
 			}
 		}
 		if seen[c] {
-			return nil, misuse("call summary column has been provided more than once: '%s' (-U option residual: '%s')", c, residue)
+			return nil, message.Misuse("call summary column has been provided more than once: '%s' (-U option residual: '%s')", c, residue)
 		}
 		seen[c] = true
 		columns = append(columns, c)
 	}
 	return columns, nil
+}
+
+// PIDHint is the remedy for what is no process id.
+const PIDHint = "a process id is a positive number; 'pidof NAME' finds it"
+
+// checkUser tells whether a program can be run as that user.
+func checkUser(name string) error {
+	if os.Getuid() != 0 || os.Geteuid() != 0 {
+		return &message.Error{Text: "You must be root to use the -u/--username option", Remedy: "run it under sudo"}
+	}
+	if _, err := user.Lookup(name); err != nil {
+		return &message.Error{Text: "Cannot find user '" + name + "'", Remedy: "-u takes a name from the user database"}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package cmdline
 
 import (
 	"slices"
@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completeTrace proposes options and their words; a program's name and its arguments are left to
+// Complete proposes options and their words; a program's name and its arguments are left to
 // the shell.
-func completeTrace(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+func Complete(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	files := cobra.ShellCompDirectiveDefault
 	if key, set, ok := completingCalls(args, word); ok {
 		return completeCalls(key, set), cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
@@ -33,7 +33,7 @@ func completeTrace(_ *cobra.Command, args []string, word string) ([]string, cobr
 		return out, cobra.ShellCompDirectiveNoFileComp
 	}
 	var out []string
-	for _, o := range traceOptions {
+	for _, o := range table {
 		if long := "--" + o.long; o.long != "" && strings.HasPrefix(long, word) {
 			out = append(out, long)
 		}
@@ -105,7 +105,7 @@ func completeCalls(key, set string) []string {
 
 // programGiven tells whether the options before the cursor are over.
 func programGiven(args []string) bool {
-	g := getopt{table: traceOptions, args: args}
+	g := getopt{table: table, args: args}
 	for {
 		_, more, err := g.next()
 		if err != nil {
