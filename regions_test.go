@@ -2,6 +2,7 @@ package farcall_test
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"os"
 	"os/exec"
@@ -447,6 +448,31 @@ func TestRegionIndirect(t *testing.T) {
 					t.Errorf("%v hw %v attach %v:\ngot  %s\nwant %s", flags, hw, attach, got, want)
 				}
 			}
+		}
+	}
+}
+
+// Where the last page of a program's code has no room for copies of instructions, its entry point is used, which is over.
+func TestRegionFullPage(t *testing.T) {
+	for _, flags := range [][]string{{"-O2"}, {"-O0"}, {"-O2", "-no-pie"}} {
+		program := regionFixture(t, "full.c", flags...)
+		f, err := elf.Open(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range f.Progs {
+			if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && -(p.Vaddr+p.Filesz)%4096 >= 16 {
+				t.Fatalf("%v: the segment ends at %#x", flags, p.Vaddr+p.Filesz)
+			}
+		}
+		f.Close()
+		l, err := inRegions(t, farcall.Options{Regions: farcall.Regions{In: []string{"near", "get", "main"}}}, program)
+		if err != nil {
+			t.Errorf("%v: %v", flags, err)
+		}
+		// Two functions, 800 times each, and main.
+		if l.enters != 1601 || l.ends["return"] != 1601 || l.calls["getppid"] != 800 {
+			t.Errorf("%v: %d entries, ends %v, calls %v", flags, l.enters, l.ends, l.calls)
 		}
 	}
 }

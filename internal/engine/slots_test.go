@@ -23,12 +23,12 @@ func TestRestoreLeavesBusySlots(t *testing.T) {
 		t.Fatalf("slots %#x and %#x", first.slot, second.slot)
 	}
 	at := func(st *step) []byte { return memory[st.slot-base:][:len(code)] }
-	s.give(first)
+	s.give(th, first)
 	s.restore(th)
 	if !bytes.Equal(at(first), []byte{0x90, 0x90, 0x90, 0x90}) || !bytes.Equal(at(second), code) {
 		t.Errorf("one slot given back: % x, busy: % x", at(first), at(second))
 	}
-	s.give(second)
+	s.give(th, second)
 	s.restore(th)
 	if !bytes.Equal(memory, bytes.Repeat([]byte{0x90}, 2*slotSize)) {
 		t.Errorf("restored: % x", memory)
