@@ -29,6 +29,7 @@ type Space struct {
 	former  map[uint64][]byte // removed ones: a thread may have run into them just before, a child may have a copy
 	slots   *slots
 	waiting []*Thread // at breakpoints, for a free slot
+	closed  bool      // threads that are not traced any more run in it: a breakpoint would kill them
 	copied  bool      // memory is a copy of another space's, whose breakpoints are in it whatever points says
 }
 
@@ -52,12 +53,12 @@ func (s *Space) HasBreakpoint(addr uint64) bool {
 }
 
 // InsertBreakpoint sets a breakpoint in t's address space, for all threads in it. They may run. It is kept by the copy that a fork
-// makes, and lost at an execve. At an address that has one, and once all are being let go, it does nothing.
+// makes, and lost at an execve. At an address that has one, and once a thread of the address space has been let go, it does nothing.
 //
 // Errors: ErrNoBreakpoint, EFAULT where nothing is mapped, ErrNoDebugRegister.
 func (t *Thread) InsertBreakpoint(addr uint64) error {
 	s := t.Space()
-	if s.HasBreakpoint(addr) || t.e.leaving { // who is let go already would die of it
+	if s.HasBreakpoint(addr) || s.closed || t.e.leaving {
 		return nil
 	}
 	if s.Hardware {
@@ -137,6 +138,7 @@ func (t *Thread) clear() {
 		t.RemoveBreakpoint(addr)
 	}
 	s.slots.restore(t)
+	s.closed = true
 }
 
 // writeShared writes to the memory of t's space: through another of its threads where t has ended, and has no memory any more.

@@ -34,3 +34,16 @@ func TestRestoreLeavesBusySlots(t *testing.T) {
 		t.Errorf("restored: % x", memory)
 	}
 }
+
+// Where a thread was let go no breakpoint is set any more, although others are still traced.
+func TestNoBreakpointAfterDetach(t *testing.T) {
+	code := []byte{0x48, 0x83, 0xec, 0x08, 0x90, 0x90}
+	before := bytes.Clone(code)
+	th := &Thread{e: &Engine{}, Proc: &Process{}, mem: ptrace.NewMemory(os.Getpid())}
+	defer th.mem.Close()
+	th.Space()
+	th.clear()
+	if err := th.InsertBreakpoint(uint64(uintptr(unsafe.Pointer(&code[0])))); err != nil || !bytes.Equal(code, before) {
+		t.Errorf("%v, % x", err, code)
+	}
+}
