@@ -57,6 +57,7 @@ type proxyOptions struct {
 	trace       string
 	traceFormat string
 	explain     bool
+	readOnly    bool
 	env         []string
 	in, marks   []string
 }
@@ -85,6 +86,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.Var(ruleFlag{&o.rules, ""}, "rule", "`GLOB=SIDE`: local, remote, remote-then-local, local-then-remote, hide, readonly")
 	f.Var(rulesFile{&o.rules}, "rules", "rules from `FILE`, one GLOB=SIDE a line")
 	f.StringVar(&o.dir, "cwd", "", "start in directory `DIR`: /, or with --in and --marks this one")
+	f.BoolVar(&o.readOnly, "read-only", false, "change nothing there; reading and writing of this host's files cost nothing then")
 	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
 	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
 	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
@@ -181,7 +183,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	case (o.to != "") == (o.command != ""):
 		return message.Misuse("proxy wants --to or --command")
 	}
-	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args, Regions: farcall.Regions{In: o.in, Marks: o.marks}}
+	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, ReadOnly: o.readOnly, Dir: o.dir, Args: args, Regions: farcall.Regions{In: o.in, Marks: o.marks}}
 	regions := len(o.in)+len(o.marks) > 0
 	if err := o.programOptions(&run, regions); err != nil {
 		return err

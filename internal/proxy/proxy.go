@@ -30,6 +30,9 @@ type Options struct {
 	// Local keeps the identity of this host: by default uname(2), getuid(2) and their like tell of the server.
 	Local bool
 
+	// ReadOnly has nothing changed there, and reading and writing not intercepted.
+	ReadOnly bool
+
 	// Net has sockets connected by the server.
 	Net bool
 
