@@ -185,7 +185,7 @@ func (q *request) dial(s *socket, own int, addr []byte, ahead bool) unix.Errno {
 			return
 		}
 		s.state, s.local, s.peer = socketConnected, r.Local, r.Peer
-		st.Attach(near, q.sockets.sweep)
+		st.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.sweep)
 	}()
 	return 0
 }
@@ -263,7 +263,7 @@ func (q *request) connectUnix(far string) func() {
 			q.result(-int64(unix.ENOBUFS), nil)
 			return
 		}
-		st.Attach(near, q.sockets.sweep)
+		st.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.sweep)
 		q.result(0, nil)
 	}
 }
@@ -458,7 +458,7 @@ func (p *Proxy) arrive(s *socket, a *wire.Accepted, st *stream.Stream) {
 		ss.sweep()
 		return
 	}
-	st.Attach(near, func() {
+	st.Attach(&standIn{UnixConn: near, socket: in}, func() {
 		ss.mu.Lock()
 		delete(ss.arrived, name)
 		ss.mu.Unlock()

@@ -39,8 +39,10 @@ type socket struct {
 	family   uint16
 	datagram bool
 	name     string // of the unix socket, as package unix has it
-	accepted bool   // the name is the listener's
-	options  int    // a socket of this host with the options that the program has set, -1 if they are the unix socket's own
+	inode    uint64
+	accepted bool        // the name is the listener's
+	abortive atomic.Bool // SO_LINGER says that closing it resets the connection
+	options  int         // a socket of this host with the options that the program has set, -1 if they are the unix socket's own
 
 	accepting sync.Mutex
 
@@ -108,6 +110,7 @@ func (ss *sockets) add(fd int, s *socket) error {
 		ss.probe, ss.stop = time.NewTicker(probeInterval), make(chan struct{})
 		go ss.prober(ss.probe.C, ss.stop)
 	}
+	s.inode = fs.Ino
 	ss.byInode[fs.Ino] = s
 	ss.count.Add(1)
 	if s.datagram {

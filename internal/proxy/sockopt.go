@@ -145,6 +145,9 @@ func setsockopt(q *request) func() {
 		return e
 	}
 	e := set(s.options)
+	if e == 0 && level == unix.SOL_SOCKET && name == unix.SO_LINGER && len(b) >= 8 { // struct linger
+		s.abortive.Store(binary.NativeEndian.Uint32(b) != 0 && binary.NativeEndian.Uint32(b[4:]) == 0)
+	}
 	if e == 0 && level == unix.SOL_SOCKET && here[name] {
 		e = set(own)
 	}
