@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"farcall/filter"
+	"farcall/internal/proxy/network"
 	"farcall/internal/seccomp"
 	"farcall/syscalls"
 	"farcall/syscalls/linux"
@@ -29,8 +30,8 @@ func (o *Options) filter() filterOptions { return filterOptions{o.Net, o.ReadOnl
 
 // intercepted tells whether a native call has to be seen: whether it can name a file, or, with net, is about a socket that may be the server's.
 func intercepted(d *syscalls.Call, o filterOptions) bool {
-	if network[d.Name] != nil {
-		return o.net || filesNetwork[d.Name]
+	if known, seen := network.Knows(d.Name, o.net); known {
+		return seen
 	}
 	if kept[d.Name] || untouched(d.Name, o) {
 		return false

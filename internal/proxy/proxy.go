@@ -14,6 +14,7 @@ import (
 	"farcall/decode"
 	"farcall/event"
 	"farcall/filter"
+	"farcall/internal/proxy/network"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -65,7 +66,7 @@ type Proxy struct {
 	opts        Options
 	cache       *cache
 	objects     *objects
-	sockets     sockets
+	network     *network.Network
 	dirs        *directories
 	temp        string
 	credentials string // that programs start with
@@ -102,7 +103,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	p.credentials = credentialsOf("self")
-	p.sockets.free = conn.Release
+	p.network = network.New(conn, opts.Net)
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -122,7 +123,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 // Close removes what was kept in files. The programs must have ended.
 func (p *Proxy) Close() error {
 	unix.Close(p.objects.inotify)
-	p.sockets.close()
+	p.network.Close()
 	return os.RemoveAll(p.temp)
 }
 

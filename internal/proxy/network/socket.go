@@ -1,8 +1,7 @@
-package proxy
+package network
 
 import (
 	"encoding/binary"
-	"errors"
 	"net"
 	"os"
 	"strconv"
@@ -76,11 +75,11 @@ type sockets struct {
 }
 
 // of returns the socket that a descriptor stands for, nil if it is none of ours.
-func (ss *sockets) of(tid, fd int) *socket {
-	if ss.count.Load() == 0 || fd < 0 {
+func (ss *sockets) of(link string) *socket {
+	if ss.count.Load() == 0 || link == "" {
 		return nil
 	}
-	rest, ok := strings.CutPrefix(procLink(tid, fdLink(fd)), "socket:[")
+	rest, ok := strings.CutPrefix(link, "socket:[")
 	if !ok {
 		return nil
 	}
@@ -302,216 +301,4 @@ func (ss *sockets) newStandIn(family uint16, kind, protocol int) (fd int, s *soc
 	}
 	unix.Close(s.options)
 	return -1, nil, err
-}
-
-// network are the calls about sockets that may be the server's. What they return is what Handle returns.
-var network map[string]func(*request) func()
-
-func init() { // its functions refer to it
-	network = map[string]func(*request) func(){
-		"socket": newSocket, "connect": connect, "bind": bind, "listen": listen, "accept": accept, "accept4": accept,
-		"getsockname": func(q *request) func() { return q.socketName(func(s *socket) []byte { return s.local }) },
-		"getpeername": func(q *request) func() { return q.socketName(func(s *socket) []byte { return s.peer }) },
-		"getsockopt":  getsockopt,
-		"setsockopt":  setsockopt,
-		"recvfrom":    transfer, "sendto": transfer, "recvmsg": transfer, "sendmsg": transfer, "recvmmsg": transfer, "sendmmsg": transfer,
-	}
-}
-
-// filesNetwork are those that can be about a unix socket, which is a file there, whoseever the network is.
-var filesNetwork = map[string]bool{"connect": true, "bind": true}
-
-// datagramIO are the calls of files that datagram sockets know too.
-var datagramIO = map[string]bool{"read": true, "readv": true, "write": true, "writev": true}
-
-// aside lets the kernel execute a call about a socket of this host.
-func (q *request) aside() func() {
-	q.counts.local.Add(1)
-	q.Continue()
-	return nil
-}
-
-// refuse answers with an error.
-func (q *request) refuse(e unix.Errno) func() {
-	q.fault(e)
-	return nil
-}
-
-// newSocket makes sockets of the Internet.
-func newSocket(q *request) func() {
-	family, kind, protocol := uint16(q.args[0]), int(q.args[1]&0xf), int(int32(q.args[2]))
-	if family != unix.AF_INET && family != unix.AF_INET6 {
-		return q.aside()
-	}
-	switch {
-	case kind == unix.SOCK_STREAM && (protocol == 0 || protocol == unix.IPPROTO_TCP):
-	case kind == unix.SOCK_DGRAM && (protocol == 0 || protocol == unix.IPPROTO_UDP):
-	case kind == unix.SOCK_RAW:
-		q.debug("%d socket: raw: not carried", q.TID())
-		return q.refuse(unix.EPERM)
-	default:
-		fd, err := unix.Socket(int(family), kind, protocol)
-		if e, ok := err.(unix.Errno); ok {
-			return q.refuse(e)
-		}
-		unix.Close(fd)
-		q.debug("%d socket: type %d, protocol %d: not carried", q.TID(), kind, protocol)
-		return q.refuse(unix.EPROTONOSUPPORT)
-	}
-	fd, _, err := q.sockets.newStandIn(family, kind, protocol)
-	if err == nil {
-		defer unix.Close(fd)
-		if q.args[1]&unix.SOCK_NONBLOCK != 0 {
-			err = unix.SetNonblock(fd, true)
-		}
-	}
-	if err != nil {
-		var e unix.Errno
-		if !errors.As(err, &e) {
-			e = unix.ENOBUFS
-		}
-		return q.refuse(e)
-	}
-	q.counts.answered.Add(1)
-	q.Install(fd, q.args[1]&unix.SOCK_CLOEXEC != 0)
-	return nil
-}
-
-// grab makes a copy of a descriptor of the program.
-func (q *request) grab(fd int) (int, error) {
-	pid := processOf(q.TID())
-	pidfd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(pidfd)
-	return unix.PidfdGetfd(pidfd, fd, 0)
-}
-
-// processOf is the process that a thread belongs to, 0 if it is gone.
-func processOf(tid int) int {
-	n, err := strconv.Atoi(statusOf(strconv.Itoa(tid), "Tgid:"))
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// address reads a struct sockaddr from the program.
-func (q *request) address(addr, size uint64) []byte {
-	b := make([]byte, min(uint64(uint32(size)), 128))
-	return b[:q.Read(addr, b)]
-}
-
-func familyOf(addr []byte) uint16 {
-	if len(addr) < 2 {
-		return unix.AF_UNSPEC
-	}
-	return binary.NativeEndian.Uint16(addr)
-}
-
-// anyAddress is the address of a socket that has none: 0.0.0.0 or ::, port 0 (ip(7), ipv6(7)).
-func anyAddress(family uint16) []byte {
-	size := 16
-	switch family {
-	case unix.AF_INET6:
-		size = 28
-	case unix.AF_UNIX:
-		size = 2
-	}
-	b := make([]byte, size)
-	binary.NativeEndian.PutUint16(b, family)
-	return b
-}
-
-// nonblocking tells whether calls about an open file are not to wait.
-func nonblocking(fd int) bool {
-	fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	return err == nil && fl&unix.O_NONBLOCK != 0
-}
-
-// signalInterval is how often it is looked whether a signal is to interrupt a thread that waits for us.
-const signalInterval = 50 * time.Millisecond
-
-// errRestart has the kernel make the call again behind the signal's handler, or fail with EINTR, as the handler's SA_RESTART says:
-// ERESTARTSYS (linux/errno.h).
-const errRestart = 512
-
-// A patience waits for something on behalf of a thread, until a signal is to be delivered to that.
-type patience struct {
-	tid     int
-	pending bool // it was when we looked last
-}
-
-// over tells that it is time to give up. A signal that another thread of the process takes is there for a moment only.
-func (p *patience) over() bool {
-	was := p.pending
-	p.pending = signalled(p.tid)
-	return was && p.pending
-}
-
-// signalled tells whether a thread has a signal pending that it does not block or ignore (proc_pid_status(5)).
-func signalled(tid int) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
-	if err != nil {
-		return true // gone
-	}
-	var pending, masked uint64
-	for line := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(line, ":")
-		n, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-		if err != nil {
-			continue
-		}
-		switch name {
-		case "SigPnd", "ShdPnd":
-			pending |= n
-		case "SigBlk", "SigIgn":
-			masked |= n
-		}
-	}
-	return pending&^masked != 0
-}
-
-// await waits for done and tells whether it came; otherwise there is a signal.
-func (q *request) await(done <-chan struct{}) bool {
-	p := patience{tid: q.TID()}
-	t := time.NewTicker(signalInterval)
-	defer t.Stop()
-	for {
-		select {
-		case <-done:
-			return true
-		case <-t.C:
-			if p.over() {
-				return false
-			}
-		}
-	}
-}
-
-// ready waits until a descriptor is ready: 0, EAGAIN if that takes longer than the limit, which 0 is none, or the number for a signal.
-func (q *request) ready(fd int, events int16, limit time.Duration) unix.Errno {
-	p := patience{tid: q.TID()}
-	end := time.Now().Add(limit)
-	for {
-		d := signalInterval
-		if limit > 0 {
-			if d = min(d, time.Until(end)); d <= 0 {
-				return unix.EAGAIN
-			}
-		}
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, int(d.Milliseconds())+1)
-		switch {
-		case n > 0:
-			return 0
-		case err != nil && err != unix.EINTR:
-			return unix.EBADF
-		case p.over():
-			if limit > 0 { // as socket(7) says of SO_RCVTIMEO
-				return unix.EINTR
-			}
-			return errRestart
-		}
-	}
 }

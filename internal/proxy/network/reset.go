@@ -1,4 +1,4 @@
-package proxy
+package network
 
 import (
 	"net"
@@ -62,7 +62,7 @@ func programsEnd(inode uint64) int {
 		}
 		for _, f := range fds {
 			fd, err := strconv.Atoi(f.Name())
-			if err != nil || procLink(pid, fdLink(fd)) != want {
+			if err != nil || link(pid, f.Name()) != want {
 				continue
 			}
 			pidfd, err := unix.PidfdOpen(pid, 0)
@@ -77,4 +77,13 @@ func programsEnd(inode uint64) int {
 		}
 	}
 	return -1
+}
+
+// link is what /proc says that a descriptor is.
+func link(pid int, fd string) string {
+	name, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/fd/" + fd)
+	if err != nil {
+		return ""
+	}
+	return name
 }
