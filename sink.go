@@ -247,12 +247,12 @@ func (t *Task) pointer() {
 }
 
 // Created implements engine.Sink.
-func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
+func (s *sink) Created(parent, child *engine.Thread, how engine.How) {
 	t := s.task(child)
 	if parent != nil {
 		p := s.task(parent)
 		t.launched, t.ABI = p.launched, p.ABI
-		s.inherit(parent, child)
+		s.inherit(parent, child, how)
 	}
 	t.now()
 	if t.TID == t.PID {

@@ -183,7 +183,7 @@ func (e *Engine) spaceOf(parent, child *Thread, how How) {
 		return
 	}
 	s := parent.Proc.space
-	if sharesMemory(parent.TID, child.TID, how) {
+	if SharesMemory(parent, child, how) {
 		child.Proc.space = s
 		return
 	}
@@ -197,17 +197,6 @@ func (e *Engine) spaceOf(parent, child *Thread, how How) {
 	}
 	c.slots = s.slots.copied()
 	child.Proc.space = c
-}
-
-// sharesMemory asks the kernel whether two processes have one address space (kcmp(2), KCMP_VM). Without that call, vfork
-// tells.
-func sharesMemory(a, b int, how How) bool {
-	const kcmpVM = 1
-	r, _, e := unix.RawSyscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), kcmpVM, 0, 0, 0)
-	if e != 0 {
-		return how == HowVfork
-	}
-	return r == 0
 }
 
 // Codes of a SIGTRAP (include/uapi/asm-generic/siginfo.h).
