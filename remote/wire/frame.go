@@ -47,9 +47,9 @@ const (
 	OpEOF     Op = 17 // either side, no answer: nothing more comes
 	OpReset   Op = 18 // either side, no answer: the stream is over, both ways
 
-	OpBind     Op = 32 // client: make a socket with an address; answered by OpDialed
-	OpListen   Op = 33 // client: have it listen; answered by OpDialed
-	OpAccepted Op = 34 // server, no answer: somebody has connected
+	OpBind     Op = 64 // client: make a socket with an address; answered by OpDialed
+	OpListen   Op = 65 // client: have it listen; answered by OpDialed
+	OpAccepted Op = 66 // server, no answer: somebody has connected
 )
 
 var opNames = [...]string{

@@ -17,7 +17,7 @@ const (
 	CapListX                        // LISTX
 	CapDial                         // DIAL
 
-	CapBind Capability = 1 << 8 // BIND, LISTEN and ACCEPTED
+	CapBind Capability = 1 << 24 // BIND, LISTEN and ACCEPTED
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.
