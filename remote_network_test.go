@@ -162,13 +162,18 @@ func TestRemotePostgres(t *testing.T) {
 		t.Fatalf("PostgreSQL there: %+v", setup)
 	}
 	defer h.inside(user + bin + `/pg_ctl -D /data -m immediate stop`)
-	const sql = `create table t(a int, b text); insert into t select i, repeat('x', i) from generate_series(1, 1000) i; select sum(a), sum(length(b)) from t; \copy t to 'copy' 
+	const sql = `create table t(a int, b text); insert into t select i, repeat('x', i) from generate_series(1, 1000) i; select sum(a), sum(length(b)) from t;
+\copy t to 'copy'
 select inet_server_addr();`
 	for _, c := range []struct{ host, addr string }{{"127.0.0.1", "127.0.0.1"}, {"/tmp", ""}} {
-		got := h.proxied([]string{"--net", "remote", "--cwd", "/home"}, "bash", "-c",
-			`printf '%s\n' "$1" | psql -X -q -A -t -v ON_ERROR_STOP=1 -h $0 -U far -d postgres; wc -l < copy; psql -X -q -h $0 -U far -d postgres -c 'drop table t'`, c.host, sql)
-		if want := "500500|500500\n" + c.addr + "\n1000\n"; got.stdout != want || got.code != 0 {
-			t.Errorf("%s: %d %q %q, want %q", c.host, got.code, got.stdout, got.stderr, want)
+		script := fmt.Sprintf(`psql -X -q -A -t -v ON_ERROR_STOP=1 -h %[2]s -U far -d postgres <<'END'
+%[1]s
+END
+wc -l < copy; psql -X -h %[2]s -U far -d postgres -c 'drop table t'; psql -h %[2]s -U nobody -d nothing`, sql, c.host)
+		want := h.inside(script)
+		got := h.proxied([]string{"--net", "remote", "--cwd", "/home"}, "bash", "-c", script)
+		if got != want || !strings.HasPrefix(want.stdout, "500500|500500\n"+c.addr+"\n1000\nDROP TABLE\n") {
+			t.Errorf("%s: %+v, there %+v", c.host, got, want)
 		}
 	}
 }
