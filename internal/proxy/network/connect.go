@@ -35,7 +35,7 @@ func (q *call) mine() (s *socket, own int) {
 // connect connects a socket there.
 func connect(q *call) func() {
 	if q.sockets.listening.Load() { // what programs here have closed is not to be reached
-		q.sockets.sweep()
+		q.sockets.sweep((*socket).isBound)
 	}
 	addr := q.address(q.args[1], q.args[2])
 	if familyOf(addr) == unix.AF_UNIX {
@@ -167,6 +167,7 @@ func (q *call) dial(s *socket, own int, addr []byte, ahead bool) unix.Errno {
 			err = lift()
 		}
 		s.id = 0
+		s.bound.Store(false)
 		if err != nil {
 			s.state = socketFailed
 			if e, ok := err.(unix.Errno); ok {
@@ -184,7 +185,7 @@ func (q *call) dial(s *socket, own int, addr []byte, ahead bool) unix.Errno {
 			return
 		}
 		s.state, s.local, s.peer = socketConnected, r.Local, r.Peer
-		st.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.sweep)
+		st.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.ended(s))
 	}()
 	return 0
 }
@@ -262,7 +263,7 @@ func (q *call) connectUnix(far string) func() {
 			q.Result(-int64(unix.ENOBUFS), nil)
 			return
 		}
-		st.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.sweep)
+		st.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.ended(s))
 		q.Result(0, nil)
 	}
 }

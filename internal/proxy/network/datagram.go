@@ -31,7 +31,7 @@ func (q *call) bindDatagram(s *socket, own int, o wire.BindOptions, addr []byte)
 		return -int64(unix.ENOBUFS), nil
 	}
 	s.stream, s.local, s.joined = st, r.Local, true
-	st.Attach(near, q.sockets.sweep)
+	st.Attach(near, q.sockets.ended(s))
 	return 0, nil
 }
 
@@ -54,7 +54,7 @@ func (q *call) connectDatagram(s *socket, own int, addr []byte) (int64, error) {
 			return -int64(unix.ENOBUFS), nil
 		}
 		s.stream, s.local, s.peer, s.joined = st, r.Local, r.Peer, true
-		st.Attach(near, q.sockets.sweep)
+		st.Attach(near, q.sockets.ended(s))
 		return 0, nil
 	}
 	if unspec {

@@ -71,6 +71,7 @@ func (q *call) bindLocked(s *socket, own int, addr []byte) (ret int64, err error
 		return r.Ret, err
 	}
 	s.id, s.state, s.local = id, socketBound, r.Local
+	s.bound.Store(true)
 	return 0, nil
 }
 
@@ -81,7 +82,7 @@ func (q *call) insist(bind func() (ret int64)) {
 		if bind() != -int64(unix.EADDRINUSE) {
 			return
 		}
-		q.sockets.sweep()
+		q.sockets.sweep(nil)
 		time.Sleep(5 * time.Millisecond)
 	}
 }
@@ -162,9 +163,16 @@ func listen(q *call) func() {
 	}
 }
 
-// arrive connects to a program that listens, for one that has connected there.
+// An arrival is a connection that the server has accepted and the program not yet.
+type arrival struct {
+	local, peer []byte
+	stream      *stream.Stream
+}
+
+// arrive connects to a program that listens, for one that has connected there: so it sees that somebody is there. What it gets when it accepts is another
+// socket, with a name of its own.
 func (n *Network) arrive(s *socket, a *wire.Accepted, st *stream.Stream) {
-	in := &socket{family: s.family, options: -1, state: socketConnected, told: true, joined: true, accepted: true, local: a.Local, peer: a.Peer}
+	in := &arrival{a.Local, a.Peer, st}
 	if s.family == unix.AF_UNIX {
 		in.local = s.local
 	}
@@ -181,26 +189,28 @@ func (n *Network) arrive(s *socket, a *wire.Accepted, st *stream.Stream) {
 		ss.mu.Unlock()
 		err = unix.Connect(fd, &unix.SockaddrUnix{Name: s.name})
 	}
-	var near *net.UnixConn
 	if err == nil {
-		near, err = unixConn(fd)
+		var conn *net.UnixConn
+		if conn, err = unixConn(fd); err == nil {
+			_, _ = conn.Read(make([]byte, 1)) // until it is accepted, or nobody listens any more
+			conn.Close()
+		}
 	} else {
 		unix.Close(fd)
 	}
-	if err != nil {
-		ss.mu.Lock()
-		delete(ss.arrived, name)
-		ss.mu.Unlock()
+	if ss.take(name) != nil {
 		st.Refuse(unix.ECONNRESET)
-		ss.sweep()
-		return
+		ss.ended(s)()
 	}
-	st.Attach(&standIn{UnixConn: near, socket: in}, func() {
-		ss.mu.Lock()
-		delete(ss.arrived, name)
-		ss.mu.Unlock()
-		ss.remove(func(s *socket) bool { return s == in })
-	})
+}
+
+// take returns an arrival, nil if there is none of that name or it has been taken.
+func (ss *sockets) take(name string) *arrival {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	in := ss.arrived[name]
+	delete(ss.arrived, name)
+	return in
 }
 
 // accept gives the program a connection.
@@ -257,40 +267,42 @@ func (q *call) acceptNow(s *socket, own int) bool {
 			return true
 		}
 		name, _ := unixName(sa, nil)
-		q.sockets.mu.Lock()
-		in := q.sockets.arrived[name]
-		delete(q.sockets.arrived, name)
-		q.sockets.mu.Unlock()
+		in := q.sockets.take(name)
+		unix.Close(fd)
 		if in == nil { // not ours: somebody of this host who has guessed the name
-			unix.Close(fd)
 			continue
 		}
-		q.handOver(in, fd)
+		q.handOver(s.family, in)
 		return true
 	}
 }
 
-// handOver gives the program a connection that has been accepted.
-func (q *call) handOver(in *socket, fd int) {
-	defer unix.Close(fd)
-	var err error
-	if in.family != unix.AF_UNIX {
-		in.options, err = unix.Socket(int(in.family), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	}
-	if err == nil {
-		err = q.sockets.add(fd, in)
-	}
+// handOver gives the program a connection.
+func (q *call) handOver(family uint16, in *arrival) {
 	flags := uint64(0)
 	if q.name == "accept4" {
 		flags = q.args[3]
 	}
+	fd, s, err := q.sockets.newStandIn(family, unix.SOCK_STREAM, 0)
+	if err != nil {
+		in.stream.Refuse(unix.ECONNRESET)
+		q.Result(-int64(unix.ENOBUFS), nil)
+		return
+	}
+	defer unix.Close(fd)
+	near, err := q.sockets.join(fd, false)
 	if err == nil && flags&unix.SOCK_NONBLOCK != 0 {
 		err = unix.SetNonblock(fd, true)
 	}
 	if err != nil {
+		in.stream.Refuse(unix.ECONNRESET)
 		q.Result(-int64(unix.ENOBUFS), nil)
 		return
 	}
+	s.mu.Lock()
+	s.state, s.told, s.joined, s.local, s.peer = socketConnected, true, true, in.local, in.peer
+	s.mu.Unlock()
+	in.stream.Attach(&standIn{UnixConn: near, socket: s}, q.sockets.ended(s))
 	if q.args[1] != 0 && !q.putAddress(in.peer, q.args[1], q.args[2]) {
 		return
 	}

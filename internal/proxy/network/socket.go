@@ -39,7 +39,7 @@ type socket struct {
 	datagram bool
 	name     string // of the unix socket, as package unix has it
 	inode    uint64
-	accepted bool        // the name is the listener's
+	bound    atomic.Bool // id is not 0
 	abortive atomic.Bool // SO_LINGER says that closing it resets the connection
 	options  int         // a socket of this host with the options that the program has set, -1 if they are the unix socket's own
 
@@ -65,7 +65,7 @@ type sockets struct {
 
 	mu      sync.Mutex
 	byInode map[uint64]*socket
-	arrived map[string]*socket // connections that nobody has accepted yet, by the name of our end
+	arrived map[string]*arrival // connections that nobody has accepted yet, by the name of our end
 	probe   *time.Ticker
 	stop    chan struct{}
 
@@ -105,7 +105,7 @@ func (ss *sockets) add(fd int, s *socket) error {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if ss.byInode == nil {
-		ss.byInode, ss.arrived = map[uint64]*socket{}, map[string]*socket{}
+		ss.byInode, ss.arrived = map[uint64]*socket{}, map[string]*arrival{}
 		ss.probe, ss.stop = time.NewTicker(probeInterval), make(chan struct{})
 		go ss.prober(ss.probe.C, ss.stop)
 	}
@@ -174,16 +174,24 @@ func (ss *sockets) prober(tick <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
 		case <-tick:
-			ss.sweep()
+			ss.sweep(nil)
 		case <-stop:
 			return
 		}
 	}
 }
 
-// sweep forgets the sockets that programs have closed, and has the server close those that it has for them.
-func (ss *sockets) sweep() {
-	for _, s := range ss.remove(func(s *socket) bool { return !s.accepted && unused(s.name, s.datagram) }) {
+// ended returns what is to be done when a connection is over: its socket may be closed.
+func (ss *sockets) ended(s *socket) func() {
+	return func() { ss.sweep(func(o *socket) bool { return o == s }) }
+}
+
+// isBound tells whether the server has a socket for it that is not connected.
+func (s *socket) isBound() bool { return s.bound.Load() }
+
+// sweep forgets the sockets that programs have closed, of all or of some, and has the server close those that it has for them.
+func (ss *sockets) sweep(some func(*socket) bool) {
+	for _, s := range ss.remove(func(s *socket) bool { return (some == nil || some(s)) && unused(s.name, s.datagram) }) {
 		s.mu.Lock()
 		if s.id != 0 {
 			ss.free(s.id)
@@ -287,8 +295,10 @@ func unixConn(fd int) (*net.UnixConn, error) {
 // newStandIn makes a socket and the unix socket that stands for it.
 func (ss *sockets) newStandIn(family uint16, kind, protocol int) (fd int, s *socket, err error) {
 	s = &socket{family: family, datagram: kind == unix.SOCK_DGRAM}
-	if s.options, err = unix.Socket(int(family), kind|unix.SOCK_CLOEXEC, protocol); err != nil {
-		return -1, nil, err
+	if s.options = -1; family != unix.AF_UNIX {
+		if s.options, err = unix.Socket(int(family), kind|unix.SOCK_CLOEXEC, protocol); err != nil {
+			return -1, nil, err
+		}
 	}
 	if s.datagram {
 		kind = unix.SOCK_SEQPACKET
@@ -299,6 +309,8 @@ func (ss *sockets) newStandIn(family uint16, kind, protocol int) (fd int, s *soc
 		}
 		unix.Close(fd)
 	}
-	unix.Close(s.options)
+	if s.options >= 0 {
+		unix.Close(s.options)
+	}
 	return -1, nil, err
 }

@@ -49,7 +49,7 @@ func TestSweep(t *testing.T) {
 	if name := inodeOf(t, fd); ss.of(name) != s || ss.of("socket:[1]") != nil || ss.of("/dev/null") != nil {
 		t.Errorf("%s is %p, want %p", name, ss.of(name), s)
 	}
-	ss.sweep()
+	ss.sweep(nil)
 	if ss.count.Load() != 2 || len(*freed) > 0 {
 		t.Fatalf("%d left of 2 that are open, %v freed", ss.count.Load(), *freed)
 	}
@@ -58,12 +58,12 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	unix.Close(fd)
-	ss.sweep()
+	ss.sweep(nil)
 	if ss.count.Load() != 2 {
 		t.Fatalf("%d left though one has a copy", ss.count.Load())
 	}
 	unix.Close(copied)
-	ss.sweep()
+	ss.sweep(nil)
 	if ss.count.Load() != 1 || ss.datagrams.Load() != 1 || len(*freed) != 1 || (*freed)[0] != 7 {
 		t.Errorf("%d left, %d of them for datagrams, %v freed", ss.count.Load(), ss.datagrams.Load(), *freed)
 	}
