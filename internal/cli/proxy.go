@@ -90,7 +90,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
 	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
 	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
-	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`, or remote: HOME, SHELL, USER and LOGNAME as they are there")
+	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`, or remote: HOME, SHELL, USER and LOGNAME as they are there, or local")
 	f.StringVar(&o.trace, "trace", "", "write each call, and where it was executed, to `FILE`")
 	f.StringVar(&o.traceFormat, "trace-format", "text", "as lines of strace, or as JSON, one object a line (`text|json`)")
 	f.BoolVar(&o.explain, "explain", false, "say of each path where it leads, and which rule says so")
@@ -279,12 +279,12 @@ func (o *proxyOptions) programOptions(run *proxy.Run, regions bool) error {
 	}
 	for _, e := range o.env {
 		switch {
-		case e == "remote":
-			run.FarEnv = true
+		case e == "remote", e == "local":
+			run.FarEnv = e == "remote"
 		case strings.IndexByte(e, '=') > 0:
 			run.Env = append(run.Env, e)
 		default:
-			return &message.Error{Text: "invalid --env argument: '" + e + "'", Remedy: "it is NAME=VALUE or remote"}
+			return &message.Error{Text: "invalid --env argument: '" + e + "'", Remedy: "it is NAME=VALUE, remote or local"}
 		}
 	}
 	if o.calls == "" {
