@@ -27,7 +27,7 @@ var nativeIO = map[string]bool{
 
 // whole sees to it that a file which has been opened is here as a whole, with the content it has; errno is why it cannot be.
 func (q *request) whole(o *object, content []byte) (whole []byte, errno unix.Errno) {
-	if o.filled || o.flags&unix.O_PATH != 0 || o.flags&unix.O_DIRECTORY != 0 || o.statx == nil {
+	if o.filled.Load() || o.flags&unix.O_PATH != 0 || o.flags&unix.O_DIRECTORY != 0 || o.statx == nil {
 		return content, whyNot(o)
 	}
 	x := statxOf(o.statx)
@@ -50,7 +50,7 @@ func (q *request) whole(o *object, content []byte) (whole []byte, errno unix.Err
 		case n < 0:
 			return nil, unix.Errno(-n)
 		case n == 0:
-			o.filled = true
+			o.filled.Store(true)
 			return whole, 0
 		}
 		whole = append(whole, s.Bytes(buf, int(n))...)
@@ -60,7 +60,7 @@ func (q *request) whole(o *object, content []byte) (whole []byte, errno unix.Err
 
 // whyNot is the error for what is no file, such as a device, of which no attributes were asked for.
 func whyNot(o *object) unix.Errno {
-	if !o.filled && o.statx == nil {
+	if !o.filled.Load() && o.statx == nil {
 		return unix.EOPNOTSUPP
 	}
 	return 0

@@ -96,8 +96,8 @@ func connect(q *call) func() {
 	}
 	done := s.done
 	return func() {
-		if !q.await(done) {
-			q.Return(-errRestart)
+		if e := q.await(done); e != 0 {
+			q.Return(-int64(e))
 			return
 		}
 		s.mu.Lock()

@@ -196,8 +196,8 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestSignalled looks at signals that are pending for a thread of another process.
-func TestSignalled(t *testing.T) {
+// TestPatience looks at signals that are pending for a thread of another process.
+func TestPatience(t *testing.T) {
 	cmd := exec.Command("bash", "-c", `trap : USR1; trap "" USR2; kill -STOP $$`)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -211,20 +211,18 @@ func TestSignalled(t *testing.T) {
 	if _, err := unix.Wait4(pid, &ws, unix.WUNTRACED, nil); err != nil || !ws.Stopped() {
 		t.Fatalf("%v, %v", ws, err)
 	}
-	if signalled(pid) {
+	p := patience{tid: pid}
+	if p.over() || p.pending {
 		t.Error("before")
 	}
-	if err := unix.Kill(pid, unix.SIGUSR2); err != nil || signalled(pid) {
+	if err := unix.Kill(pid, unix.SIGUSR2); err != nil || p.over() || p.pending {
 		t.Errorf("a signal that is ignored: %v", err)
 	}
-	if err := unix.Kill(pid, unix.SIGUSR1); err != nil || !signalled(pid) {
-		t.Errorf("one that is not: %v", err)
+	if err := unix.Kill(pid, unix.SIGUSR1); err != nil || p.over() || !p.pending || !p.over() || p.errno() != errRestart {
+		t.Errorf("one that is not: %v, %+v, %v", err, p, p.errno())
 	}
-	p := patience{tid: pid}
-	if p.over() || !p.over() {
-		t.Error("patience is not over when it is pending for the second time")
-	}
-	if !signalled(1 << 30) {
+	gone := patience{tid: 1 << 30}
+	if gone.over() || !gone.over() || gone.errno() != unix.EINTR {
 		t.Error("a thread that is not there")
 	}
 }

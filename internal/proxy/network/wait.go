@@ -1,10 +1,9 @@
 package network
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"farcall/internal/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,50 +25,38 @@ const errRestart = 512
 type patience struct {
 	tid     int
 	pending bool // it was when we looked last
+	ours    bool // and no other thread can take it
 }
 
 // over tells that it is time to give up. A signal that another thread of the process takes is there for a moment only.
 func (p *patience) over() bool {
 	was := p.pending
-	p.pending = signalled(p.tid)
+	st, err := linux.ReadStatus(p.tid)
+	p.pending = err != nil || st.Deliverable() != 0 // or it is gone
+	p.ours = err == nil && (st.Pending&st.Deliverable() != 0 || st.Threads == 1)
 	return was && p.pending
 }
 
-// signalled tells whether a thread has a signal pending that it does not block or ignore (proc_pid_status(5)).
-func signalled(tid int) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
-	if err != nil {
-		return true // gone
+// errno is what a call returns then. If the signal may turn out to be another thread's, the program would see errRestart itself.
+func (p *patience) errno() unix.Errno {
+	if p.ours {
+		return errRestart
 	}
-	var pending, masked uint64
-	for line := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(line, ":")
-		n, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-		if err != nil {
-			continue
-		}
-		switch name {
-		case "SigPnd", "ShdPnd":
-			pending |= n
-		case "SigBlk", "SigIgn":
-			masked |= n
-		}
-	}
-	return pending&^masked != 0
+	return unix.EINTR
 }
 
-// await waits for done and tells whether it came; otherwise there is a signal.
-func (q *call) await(done <-chan struct{}) bool {
+// await waits for done: 0 if it came, otherwise there is a signal.
+func (q *call) await(done <-chan struct{}) unix.Errno {
 	p := patience{tid: q.TID()}
 	t := time.NewTicker(signalInterval)
 	defer t.Stop()
 	for {
 		select {
 		case <-done:
-			return true
+			return 0
 		case <-t.C:
 			if p.over() {
-				return false
+				return p.errno()
 			}
 		}
 	}
@@ -96,7 +83,7 @@ func (q *call) ready(fd int, events int16, limit time.Duration) unix.Errno {
 			if limit > 0 { // as socket(7) says of SO_RCVTIMEO
 				return unix.EINTR
 			}
-			return errRestart
+			return p.errno()
 		}
 	}
 }
