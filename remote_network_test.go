@@ -1,6 +1,7 @@
 package farcall_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestRemoteSockets uses sockets in many ways, on the far host and through the proxy.
@@ -159,13 +162,18 @@ func TestRemotePostgres(t *testing.T) {
 		t.Fatalf("PostgreSQL there: %+v", setup)
 	}
 	defer h.inside(user + bin + `/pg_ctl -D /data -m immediate stop`)
-	const sql = `create table t(a int, b text); insert into t select i, repeat('x', i) from generate_series(1, 1000) i; select sum(a), sum(length(b)) from t; \copy t to 'copy' 
+	const sql = `create table t(a int, b text); insert into t select i, repeat('x', i) from generate_series(1, 1000) i; select sum(a), sum(length(b)) from t;
+\copy t to 'copy'
 select inet_server_addr();`
 	for _, c := range []struct{ host, addr string }{{"127.0.0.1", "127.0.0.1"}, {"/tmp", ""}} {
-		got := h.proxied([]string{"--net", "remote", "--cwd", "/home"}, "bash", "-c",
-			`printf '%s\n' "$1" | psql -X -q -A -t -v ON_ERROR_STOP=1 -h $0 -U far -d postgres; wc -l < copy; psql -X -q -h $0 -U far -d postgres -c 'drop table t'`, c.host, sql)
-		if want := "500500|500500\n" + c.addr + "\n1000\n"; got.stdout != want || got.code != 0 {
-			t.Errorf("%s: %d %q %q, want %q", c.host, got.code, got.stdout, got.stderr, want)
+		script := fmt.Sprintf(`psql -X -q -A -t -v ON_ERROR_STOP=1 -h %[2]s -U far -d postgres <<'END'
+%[1]s
+END
+wc -l < copy; psql -X -h %[2]s -U far -d postgres -c 'drop table t'; psql -h %[2]s -U nobody -d nothing`, sql, c.host)
+		want := h.inside(script)
+		got := h.proxied([]string{"--net", "remote", "--cwd", "/home"}, "bash", "-c", script)
+		if got != want || !strings.HasPrefix(want.stdout, "500500|500500\n"+c.addr+"\n1000\nDROP TABLE\n") {
+			t.Errorf("%s: %+v, there %+v", c.host, got, want)
 		}
 	}
 }
@@ -185,5 +193,45 @@ func TestRemoteUser(t *testing.T) {
 	}
 	if r := h.inside("cat /proc/" + fmt.Sprint(h.pid) + "/status | grep -E '^(Uid|Groups|CapEff)'"); !strings.Contains(r.stdout, "CapEff:\t0000000000000000") || !strings.Contains(r.stdout, "65534\t65534\t65534\t65534") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestRemoteReadOnly has programs look at files there, none of whose reads and writes anybody sees.
+func TestRemoteReadOnly(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	before := h.tree("home")
+	large, err := os.Create(filepath.Join(h.root, "tmp/large"))
+	if err == nil {
+		err = large.Truncate(65 << 20)
+		large.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats := filepath.Join(t.TempDir(), "stats")
+	const script = `cat a.txt empty dir/sub/d link | sha256sum; read x < a.txt; echo $x; cat < /proc/self/comm; grep -r two . | sort; ls; dd if=dir/sub/d bs=1 2>/dev/null | wc -c
+for f in a.txt new dir/x; do echo x > $f; done; mkdir n; rm a.txt; touch a.txt; exec 3< a.txt; echo x >&3; cat /tmp/large; python3 -c '
+import os, mmap
+f = os.open("a.txt", os.O_RDONLY)
+for what in lambda: os.write(f, b"x"), lambda: os.ftruncate(f, 1), lambda: os.pwrite(f, b"x", 0), lambda: os.open("b.txt", os.O_RDWR):
+    try: what()
+    except OSError as e: print(e.errno)
+print(os.pread(f, 3, 4), os.lseek(f, 0, 2), mmap.mmap(f, 0, prot=mmap.PROT_READ)[:3])'`
+	got := h.proxied([]string{"--cwd", "/home", "--read-only", "--stats", stats}, "bash", "-c", script)
+	sum := sha256.Sum256([]byte("one\ntwo\nthree\n" + strings.Repeat("x", 300_000) + "deep two\n"))
+	want := fmt.Sprintf("%x  -\none\ncat\n", sum) + "./a.txt:two\n./b.txt:two\n./dir/c.txt:deep two\n" +
+		"a.txt\nb.txt\ndir\nempty\nlink\nscript.sh\nwith space\n300000\n9\n22\n9\n30\nb'two' 14 b'one'\n"
+	if got.stdout != want {
+		t.Errorf("%q, want %q", got.stdout, want)
+	}
+	if n := strings.Count(got.stderr, "Read-only file system"); n != 6 || !strings.Contains(got.stderr, "Bad file descriptor") || !strings.Contains(got.stderr, "File too large") {
+		t.Errorf("%d refusals: %s", n, got.stderr)
+	}
+	if after := h.tree("home"); after != before {
+		t.Errorf("something has changed (-before +after):\n%s", cmp.Diff(before, after))
+	}
+	if s := readStats(t, stats); s.Calls.Local > 100_000 { // dd alone reads and writes 600,000 times
+		t.Errorf("%d calls were seen", s.Calls.Local)
 	}
 }

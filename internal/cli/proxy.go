@@ -58,6 +58,7 @@ type proxyOptions struct {
 	trace       string
 	traceFormat string
 	explain     bool
+	readOnly    bool
 	env         []string
 	in, marks   []string
 }
@@ -86,10 +87,11 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.Var(ruleFlag{&o.rules, ""}, "rule", "`GLOB=SIDE`: local, remote, remote-then-local, local-then-remote, hide, readonly")
 	f.Var(rulesFile{&o.rules}, "rules", "rules from `FILE`, one GLOB=SIDE a line")
 	f.StringVar(&o.dir, "cwd", "", "start in directory `DIR`: /, or with --in and --marks this one")
+	f.BoolVar(&o.readOnly, "read-only", false, "change nothing there; reading and writing of this host's files cost nothing then")
 	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
 	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
 	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
-	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`, or remote: HOME, SHELL, USER and LOGNAME as they are there")
+	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`, or remote: HOME, SHELL, USER and LOGNAME as they are there, or local")
 	f.StringVar(&o.trace, "trace", "", "write each call, and where it was executed, to `FILE`")
 	f.StringVar(&o.traceFormat, "trace-format", "text", "as lines of strace, or as JSON, one object a line (`text|json`)")
 	f.BoolVar(&o.explain, "explain", false, "say of each path where it leads, and which rule says so")
@@ -182,7 +184,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	case (o.to != "") == (o.command != ""):
 		return message.Misuse("proxy wants --to or --command")
 	}
-	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args, Regions: farcall.Regions{In: o.in, Marks: o.marks}}
+	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, ReadOnly: o.readOnly, Dir: o.dir, Args: args, Regions: farcall.Regions{In: o.in, Marks: o.marks}}
 	regions := len(o.in)+len(o.marks) > 0
 	if err := o.programOptions(&run, regions); err != nil {
 		return err
@@ -274,12 +276,12 @@ func (o *proxyOptions) programOptions(run *proxy.Run, regions bool) error {
 	}
 	for _, e := range o.env {
 		switch {
-		case e == "remote":
-			run.FarEnv = true
+		case e == "remote", e == "local":
+			run.FarEnv = e == "remote"
 		case strings.IndexByte(e, '=') > 0:
 			run.Env = append(run.Env, e)
 		default:
-			return &message.Error{Text: "invalid --env argument: '" + e + "'", Remedy: "it is NAME=VALUE or remote"}
+			return &message.Error{Text: "invalid --env argument: '" + e + "'", Remedy: "it is NAME=VALUE, remote or local"}
 		}
 	}
 	if o.calls == "" {

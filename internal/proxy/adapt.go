@@ -149,3 +149,12 @@ func fieldOf(file, field string) string {
 	}
 	return ""
 }
+
+// processOf is the process that a thread belongs to, 0 if it is gone.
+func processOf(tid int) int {
+	n, err := strconv.Atoi(statusOf(strconv.Itoa(tid), "Tgid:"))
+	if err != nil {
+		return 0
+	}
+	return n
+}

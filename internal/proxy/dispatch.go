@@ -17,7 +17,7 @@ import (
 // Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
 func (p *Proxy) Handle(t Trap) (rest func()) {
 	abi, nr, args := t.Call()
-	if p.opts.Events == nil && p.objects.none(abi, nr) && p.sockets.datagrams.Load() == 0 {
+	if p.opts.Events == nil && p.objects.none(abi, nr) && !p.network.Datagrams() {
 		p.counts.local.Add(1)
 		t.Continue()
 		return nil
@@ -48,15 +48,9 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
 	q.space.Else = t
-	if f := network[q.name]; f != nil && (p.opts.Net || filesNetwork[q.name]) {
-		if q.elsewhere && q.name == "socket" {
-			return q.aside()
-		}
-		return f(q)
-	}
-	if p.sockets.datagrams.Load() > 0 && datagramIO[q.name] {
-		if s := p.sockets.of(t.TID(), int(int32(q.args[0]))); s != nil && s.datagram {
-			return q.datagrams(s)
+	if !q.elsewhere || q.name != "socket" {
+		if rest, ok := p.network.Handle(socketCall{q}, q.name, nr, args); ok {
+			return rest
 		}
 	}
 	if q.name == "msync" && p.maps.live.Load() > 0 {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"farcall/filter"
+	"farcall/internal/proxy/network"
 	"farcall/internal/seccomp"
 	"farcall/syscalls"
 	"farcall/syscalls/linux"
@@ -22,12 +23,17 @@ var kept = map[string]bool{
 	"landlock_add_rule": true, "landlock_restrict_self": true, "bpf": true, "perf_event_open": true,
 }
 
+// filterOptions are what the calls to be seen depend on.
+type filterOptions struct{ net, readOnly bool }
+
+func (o *Options) filter() filterOptions { return filterOptions{o.Net, o.ReadOnly} }
+
 // intercepted tells whether a native call has to be seen: whether it can name a file, or, with net, is about a socket that may be the server's.
-func intercepted(d *syscalls.Call, net bool) bool {
-	if network[d.Name] != nil {
-		return net || filesNetwork[d.Name]
+func intercepted(d *syscalls.Call, o filterOptions) bool {
+	if known, seen := network.Knows(d.Name, o.net); known {
+		return seen
 	}
-	if kept[d.Name] {
+	if kept[d.Name] || untouched(d.Name, o) {
 		return false
 	}
 	if spot[d.Name] != nil {
@@ -45,11 +51,11 @@ func intercepted(d *syscalls.Call, net bool) bool {
 const mapAnonymous = unix.MAP_ANONYMOUS
 
 // rules are the filter's rules for the calls that are seen.
-func rules(action seccomp.Action, net bool) []seccomp.Rule {
+func rules(action seccomp.Action, o filterOptions) []seccomp.Rule {
 	var out []seccomp.Rule
 	for nr := range nativeABI.Names() {
 		d := linux.Describe(nativeABI, nr)
-		if d == nil || !intercepted(d, net) {
+		if d == nil || !intercepted(d, o) {
 			continue
 		}
 		if d.Name == "socket" {
@@ -67,9 +73,9 @@ func rules(action seccomp.Action, net bool) []seccomp.Rule {
 }
 
 // spec is the whole filter. Calls of other ABIs fail: nobody would see them.
-func spec(action seccomp.Action, net bool) seccomp.Spec {
+func spec(action seccomp.Action, o filterOptions) seccomp.Spec {
 	enosys := seccomp.Errno(unix.ENOSYS)
-	s := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{nativeABI: {Rules: rules(action, net)}}, Other: enosys}
+	s := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{nativeABI: {Rules: rules(action, o)}}, Other: enosys}
 	if nativeABI == syscalls.AMD64 {
 		s.Calls[syscalls.X32] = seccomp.Calls{Default: enosys}
 	}
@@ -77,11 +83,11 @@ func spec(action seccomp.Action, net bool) seccomp.Spec {
 }
 
 // callSet is the same for a tracer.
-func callSet(net bool) *filter.CallSet {
+func callSet(o filterOptions) *filter.CallSet {
 	set := new(filter.CallSet)
 	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
 		for nr := range abi.Names() {
-			if d := linux.Describe(abi, nr); abi != nativeABI || d == nil || intercepted(d, net) {
+			if d := linux.Describe(abi, nr); abi != nativeABI || d == nil || intercepted(d, o) {
 				set.Add(abi, nr)
 			}
 		}

@@ -34,7 +34,7 @@ func TestKernelPrototypes(t *testing.T) {
 			continue
 		}
 		d := linux.Describe(syscalls.AMD64, nr)
-		if d == nil || !intercepted(d, true) && network[name] == nil {
+		if d == nil || !intercepted(d, filterOptions{net: true}) {
 			t.Errorf("%s is not intercepted", strings.TrimSpace(line))
 		}
 	}
@@ -69,7 +69,7 @@ func TestKeptExist(t *testing.T) {
 
 // TestFilter asks the filter what happens to some calls.
 func TestFilter(t *testing.T) {
-	s := spec(seccomp.Notify, false)
+	s := spec(seccomp.Notify, filterOptions{})
 	if _, err := seccomp.Compile(s); err != nil {
 		t.Fatal(err)
 	}
@@ -99,5 +99,32 @@ func TestFilter(t *testing.T) {
 	}
 	if got := s.Decide(syscalls.I386, 5, [6]uint64{}); got != seccomp.Errno(unix.ENOSYS) {
 		t.Errorf("i386 open: %v", got)
+	}
+}
+
+// TestFilterOptions asks what else depends on options.
+func TestFilterOptions(t *testing.T) {
+	for _, c := range []struct {
+		o    filterOptions
+		name string
+		arg  uint64
+		want seccomp.Action
+	}{
+		{filterOptions{}, "socket", unix.AF_INET, seccomp.Allow}, {filterOptions{net: true}, "socket", unix.AF_INET, seccomp.Notify},
+		{filterOptions{net: true}, "socket", unix.AF_INET6, seccomp.Notify}, {filterOptions{net: true}, "socket", unix.AF_UNIX, seccomp.Allow},
+		{filterOptions{}, "accept4", 3, seccomp.Allow}, {filterOptions{net: true}, "accept4", 3, seccomp.Notify},
+		{filterOptions{}, "connect", 3, seccomp.Notify}, {filterOptions{net: true}, "shutdown", 3, seccomp.Allow},
+		{filterOptions{readOnly: true}, "read", 3, seccomp.Allow}, {filterOptions{readOnly: true}, "pwritev2", 3, seccomp.Allow},
+		{filterOptions{readOnly: true}, "lseek", 3, seccomp.Notify}, {filterOptions{readOnly: true}, "openat", 3, seccomp.Notify},
+		{filterOptions{net: true, readOnly: true}, "read", 3, seccomp.Notify}, {filterOptions{net: true, readOnly: true}, "pread64", 3, seccomp.Allow},
+	} {
+		nr, ok := nativeABI.Number(c.name)
+		if !ok {
+			t.Fatalf("no call %s", c.name)
+		}
+		s := spec(seccomp.Notify, c.o)
+		if got := s.Decide(nativeABI, uint32(nr), [6]uint64{c.arg}); got != c.want {
+			t.Errorf("%s(%d) with %+v: %v, want %v", c.name, c.arg, c.o, got, c.want)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"farcall/decode"
 	"farcall/event"
 	"farcall/filter"
+	"farcall/internal/proxy/network"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -29,6 +30,9 @@ type Options struct {
 
 	// Local keeps the identity of this host: by default uname(2), getuid(2) and their like tell of the server.
 	Local bool
+
+	// ReadOnly has nothing changed there, and reading and writing not intercepted.
+	ReadOnly bool
 
 	// Net has sockets connected by the server.
 	Net bool
@@ -62,7 +66,7 @@ type Proxy struct {
 	opts        Options
 	cache       *cache
 	objects     *objects
-	sockets     sockets
+	network     *network.Network
 	dirs        *directories
 	locks       locks
 	maps        mappings
@@ -102,7 +106,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	conn.OnRestart(p.cache.flush)
 	p.credentials = credentialsOf("self")
-	p.sockets.free = conn.Release
+	p.network = network.New(conn, opts.Net)
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -123,7 +127,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 func (p *Proxy) Close() error {
 	p.closeMappings()
 	unix.Close(p.objects.inotify)
-	p.sockets.close()
+	p.network.Close()
 	return os.RemoveAll(p.temp)
 }
 

@@ -169,6 +169,9 @@ func (q *request) locate(role pathRole) (place, error) {
 	case RemoteThenLocal:
 		p.side, p.orHere = Remote, true
 	}
+	if p.side == Remote && q.opts.ReadOnly {
+		p.side = ReadOnly
+	}
 	if p.side != Remote && p.side != ReadOnly {
 		return p, nil
 	}

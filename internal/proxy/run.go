@@ -23,19 +23,20 @@ import (
 
 // A Run is a program to run, and what became of it.
 type Run struct {
-	Conn   *client.Conn
-	View   View
-	Naive  bool
-	Local  bool // the identity of this host
-	Ptrace bool // not user notification
-	Net    bool // sockets are connected by the server
-	TTL    time.Duration
-	Kill   bool   // end the programs if the session is lost
-	Dir    string // in which the program starts, as it sees it
-	Here   bool   // Dir is this host's, whatever View says
-	Path   string
-	Args   []string
-	Debug  func(format string, args ...any)
+	Conn     *client.Conn
+	View     View
+	Naive    bool
+	Local    bool // the identity of this host
+	Ptrace   bool // not user notification
+	ReadOnly bool
+	Net      bool // sockets are connected by the server
+	TTL      time.Duration
+	Kill     bool   // end the programs if the session is lost
+	Dir      string // in which the program starts, as it sees it
+	Here     bool   // Dir is this host's, whatever View says
+	Path     string
+	Args     []string
+	Debug    func(format string, args ...any)
 
 	Calls   *filter.Program // which calls are executed there
 	Events  func(*event.Event)
@@ -61,7 +62,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug,
+	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug,
 		Calls: r.Calls, Events: r.Events, Explain: r.Explain}, func(err error) {
 		lost.Lock()
 		lost.err = err

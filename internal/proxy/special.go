@@ -99,7 +99,18 @@ func open(q *request) {
 			q.cache.writing(o.statx, 1)
 		}
 	}
+	if q.opts.ReadOnly {
+		var errno unix.Errno
+		if content, errno = q.whole(o, content); errno != 0 {
+			q.release(o)
+			q.result(-int64(errno), nil)
+			return
+		}
+	}
 	fd, err := q.objects.standIn(o, content)
+	if err == nil && q.opts.ReadOnly {
+		fd, err = onlyReadable(fd)
+	}
 	if err != nil {
 		q.result(0, err)
 		return

@@ -97,7 +97,24 @@ func (s *session) dialStream(f wire.Frame, st *stream.Stream, dialer net.Dialer,
 		conn.Close()
 		return
 	}
-	st.Attach(conn.(stream.Socket), nil)
+	st.Attach(socketOf(conn), nil)
+}
+
+// socketOf is a connection for a stream.
+func socketOf(c net.Conn) stream.Socket {
+	if t, ok := c.(*net.TCPConn); ok {
+		return resettable{t}
+	}
+	return c.(stream.Socket)
+}
+
+// resettable is a connection that can be reset.
+type resettable struct{ *net.TCPConn }
+
+// Reset closes it with a RST (tcp(7), SO_LINGER in socket(7)).
+func (r resettable) Reset() {
+	_ = r.SetLinger(0)
+	r.Close()
 }
 
 // dialUnix connects to a unix socket, but not through the links of /proc that are none, which would lead out of the root directory.
@@ -280,7 +297,7 @@ func (s *session) accept(id uint32, sk *socket) {
 			conn.Close()
 			return
 		}
-		st.Attach(conn.(stream.Socket), nil)
+		st.Attach(socketOf(conn), nil)
 	}
 }
 

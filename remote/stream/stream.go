@@ -19,6 +19,18 @@ type Socket interface {
 	CloseWrite() error
 }
 
+// A Resetter is a Socket that can end as one whose connection was reset.
+type Resetter interface {
+	// Reset closes the socket so that its peer sees an error and not the end of what was sent.
+	Reset()
+}
+
+// An Aborter is a Socket whose end may be no orderly one.
+type Aborter interface {
+	// Aborted tells, when Read has come to the end, that the peer has closed the socket so that its connection is to be reset.
+	Aborted() bool
+}
+
 // A Mux has the streams of a session.
 type Mux struct {
 	send func(wire.Frame) error
@@ -46,6 +58,7 @@ type Stream struct {
 	eof    bool      // nothing more will be received
 	credit int       // bytes that may be sent
 	gone   bool      // the stream is over
+	reset  bool      // by a RESET
 	socket Socket
 	halves int // directions that are still open
 }
@@ -99,6 +112,7 @@ func (m *Mux) Handle(f wire.Frame) error {
 	case wire.OpEOF:
 		s.eof = true
 	case wire.OpReset:
+		s.reset = true
 		s.end()
 	}
 	s.ready.Broadcast()
@@ -128,11 +142,32 @@ func (m *Mux) Reset() {
 
 // end ends the stream; s.mu is held.
 func (s *Stream) end() {
+	if s.gone {
+		return
+	}
 	s.gone = true
 	if s.socket != nil {
-		s.socket.Close()
+		s.close()
 	}
 	s.ready.Broadcast()
+}
+
+// close closes the socket as the stream has ended; s.mu is held. What Reset does may take a while.
+func (s *Stream) close() {
+	if r := s.resetter(); r != nil {
+		go r.Reset()
+	} else {
+		s.socket.Close()
+	}
+}
+
+// resetter is the socket if it is to be reset, or has been.
+func (s *Stream) resetter() Resetter {
+	r, ok := s.socket.(Resetter)
+	if !ok || !s.reset {
+		return nil
+	}
+	return r
 }
 
 // Drop forgets a stream that was never attached.
@@ -165,7 +200,7 @@ func (s *Stream) Attach(socket Socket, done func()) {
 	s.mu.Lock()
 	s.socket = socket
 	if s.gone {
-		socket.Close()
+		s.close()
 	}
 	s.mu.Unlock()
 	half := func(f func() error) {
@@ -182,7 +217,11 @@ func (s *Stream) Attach(socket Socket, done func()) {
 		}
 		if last {
 			s.forget()
-			socket.Close()
+			s.mu.Lock()
+			if s.resetter() == nil {
+				socket.Close()
+			}
+			s.mu.Unlock()
 			if done != nil {
 				done()
 			}
@@ -221,6 +260,9 @@ func (s *Stream) outward() error {
 			if err := s.mux.send(wire.StreamFrame(wire.OpData, s.id, buf[:n])); err != nil {
 				return err
 			}
+		}
+		if a, ok := s.socket.(Aborter); ok && err == io.EOF && a.Aborted() {
+			return syscall.ECONNRESET
 		}
 		if err == io.EOF {
 			return s.mux.send(wire.StreamFrame(wire.OpEOF, s.id, nil))

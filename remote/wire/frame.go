@@ -47,14 +47,15 @@ const (
 	OpEOF     Op = 17 // either side, no answer: nothing more comes
 	OpReset   Op = 18 // either side, no answer: the stream is over, both ways
 
-	OpBind     Op = 32 // client: make a socket with an address; answered by OpDialed
-	OpListen   Op = 33 // client: have it listen; answered by OpDialed
-	OpAccepted Op = 34 // server, no answer: somebody has connected
-	OpAck      Op = 48 // either side, no answer: how much has arrived
-	OpResume   Op = 49 // client: the first frame of a connection that goes on with a session
-	OpResumed  Op = 50 // server: the answer to it
-	OpCancel   Op = 51 // client, no answer: a request need not wait any longer
-	OpBye      Op = 52 // client, no answer: the session is over
+	OpAck     Op = 48 // either side, no answer: how much has arrived
+	OpResume  Op = 49 // client: the first frame of a connection that goes on with a session
+	OpResumed Op = 50 // server: the answer to it
+	OpCancel  Op = 51 // client, no answer: a request need not wait any longer
+	OpBye     Op = 52 // client, no answer: the session is over
+
+	OpBind     Op = 64 // client: make a socket with an address; answered by OpDialed
+	OpListen   Op = 65 // client: have it listen; answered by OpDialed
+	OpAccepted Op = 66 // server, no answer: somebody has connected
 )
 
 var opNames = [...]string{

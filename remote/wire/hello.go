@@ -17,9 +17,9 @@ const (
 	CapListX                        // LISTX
 	CapDial                         // DIAL
 
-	CapBind   Capability = 1 << 8  // BIND, LISTEN and ACCEPTED
 	CapResume Capability = 1 << 16 // ACK, RESUME and BYE
 	CapCancel Capability = 1 << 17 // CANCEL
+	CapBind   Capability = 1 << 24 // BIND, LISTEN and ACCEPTED
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.

@@ -85,6 +85,13 @@ x, y = socket.socketpair(); c = socket.create_connection(("127.0.0.1", port)); a
 socket.send_fds(x, [b"fd"], [c.fileno()]); c.close()
 fd = socket.recv_fds(y, 9, 1)[1][0]; p = socket.socket(fileno=fd); p.sendall(b"passed"); show("passed", lambda: (a.recv(9), p.getpeername()[1] == port)); p.close(); a.close()
 
+# Connections that are reset.
+c = socket.create_connection(("127.0.0.1", port)); a, _ = l.accept(); c.sendall(b"data"); a.recv(9)
+a.setsockopt(1, socket.SO_LINGER, struct.pack("ii", 1, 0)); a.close(); show("reset", lambda: c.recv(9)); show("once", lambda: c.recv(9)); c.close()
+c = socket.create_connection(("127.0.0.1", port)); a, _ = l.accept(); c.sendall(b"unread"); events(a, select.POLLIN, 5000); a.close(); show("closed with something unread", lambda: c.recv(9)); c.close()
+c = socket.create_connection(("127.0.0.1", port)); a, _ = l.accept(); a.setsockopt(1, socket.SO_LINGER, struct.pack("ii", 1, 0))
+t = threading.Timer(0.2, a.close); t.start(); show("reset while it waits", lambda: c.recv(9)); t.join(); c.close()
+
 # Options.
 s = tcp()
 show("reuse", lambda: (s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1), s.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)))

@@ -1,4 +1,4 @@
-package proxy
+package network
 
 import (
 	"encoding/binary"
@@ -12,7 +12,7 @@ import (
 )
 
 // bindDatagram makes a socket a datagram socket of the server. s.mu is held.
-func (q *request) bindDatagram(s *socket, own int, o wire.BindOptions, addr []byte) (int64, error) {
+func (q *call) bindDatagram(s *socket, own int, o wire.BindOptions, addr []byte) (int64, error) {
 	var r *wire.Dialed
 	var st *stream.Stream
 	var err error
@@ -31,12 +31,12 @@ func (q *request) bindDatagram(s *socket, own int, o wire.BindOptions, addr []by
 		return -int64(unix.ENOBUFS), nil
 	}
 	s.stream, s.local, s.joined = st, r.Local, true
-	st.Attach(near, q.sockets.sweep)
+	st.Attach(near, q.sockets.ended(s))
 	return 0, nil
 }
 
 // connectDatagram gives a datagram socket a peer, or with AF_UNSPEC none.
-func (q *request) connectDatagram(s *socket, own int, addr []byte) (int64, error) {
+func (q *call) connectDatagram(s *socket, own int, addr []byte) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	unspec := familyOf(addr) == unix.AF_UNSPEC
@@ -54,7 +54,7 @@ func (q *request) connectDatagram(s *socket, own int, addr []byte) (int64, error
 			return -int64(unix.ENOBUFS), nil
 		}
 		s.stream, s.local, s.peer, s.joined = st, r.Local, r.Peer, true
-		st.Attach(near, q.sockets.sweep)
+		st.Attach(near, q.sockets.ended(s))
 		return 0, nil
 	}
 	if unspec {
@@ -91,7 +91,7 @@ const (
 const maxMessages = 1024
 
 // messages are those of the call.
-func (q *request) messages() (ms []message, flags int, err error) {
+func (q *call) messages() (ms []message, flags int, err error) {
 	a := &q.args
 	switch q.name {
 	case "read", "write":
@@ -116,7 +116,7 @@ func (q *request) messages() (ms []message, flags int, err error) {
 	return ms, int(int32(a[3])), nil
 }
 
-func (q *request) header(addr uint64) (m message, err error) {
+func (q *call) header(addr uint64) (m message, err error) {
 	var b [msgSize]byte
 	if q.Read(addr, b[:]) < len(b) {
 		return m, unix.EFAULT
@@ -128,7 +128,7 @@ func (q *request) header(addr uint64) (m message, err error) {
 }
 
 // buffers reads a vector of struct iovec.
-func (q *request) buffers(addr, n uint64) (bs []buffer, err error) {
+func (q *call) buffers(addr, n uint64) (bs []buffer, err error) {
 	if n > maxMessages {
 		return nil, unix.EMSGSIZE
 	}
@@ -143,8 +143,8 @@ func (q *request) buffers(addr, n uint64) (bs []buffer, err error) {
 }
 
 // transfer are the calls that send or receive. Those about a connection are the kernel's, except that it does not know the peer's name.
-func transfer(q *request) func() {
-	s := q.sockets.of(q.TID(), int(int32(q.args[0])))
+func transfer(q *call) func() {
+	s := q.sockets.of(q.Link(int(int32(q.args[0]))))
 	switch {
 	case s == nil:
 		return q.aside()
@@ -161,8 +161,7 @@ func transfer(q *request) func() {
 		return q.aside()
 	}
 	return func() {
-		q.counts.local.Add(1)
-		q.Redirect(func(func([]byte) uint64) (uint64, [6]uint64) { return q.nr, q.args })
+		q.Redirect(q.args)
 	}
 }
 
@@ -170,7 +169,7 @@ func transfer(q *request) func() {
 var receives = map[string]bool{"read": true, "readv": true, "recvfrom": true, "recvmsg": true, "recvmmsg": true}
 
 // datagrams sends or receives datagrams.
-func (q *request) datagrams(s *socket) func() {
+func (q *call) datagrams(s *socket) func() {
 	ms, flags, err := q.messages()
 	var e unix.Errno
 	if errors.As(err, &e) {
@@ -196,13 +195,13 @@ func (q *request) datagrams(s *socket) func() {
 			if errors.As(err, &e) {
 				err = nil
 			}
-			q.result(-int64(e), err)
+			q.Result(-int64(e), err)
 			return
 		}
 		for i := range ms {
 			n, e := one(s, own, &ms[i], flags, wait && i == 0, limit)
 			if e != 0 && i > 0 {
-				q.answer(int64(i))
+				q.Answer(int64(i))
 				return
 			}
 			if e == errRestart {
@@ -210,29 +209,29 @@ func (q *request) datagrams(s *socket) func() {
 				return
 			}
 			if e != 0 {
-				q.fault(e)
+				q.Answer(-int64(e))
 				return
 			}
 			if len(ms) == 1 && q.name != "recvmmsg" && q.name != "sendmmsg" {
-				q.answer(int64(n))
+				q.Answer(int64(n))
 				return
 			}
 			if !q.put(ms[i].header+mmsgLen, binary.NativeEndian.AppendUint32(nil, uint32(n))) {
 				return
 			}
 		}
-		q.answer(int64(len(ms)))
+		q.Answer(int64(len(ms)))
 	}
 }
 
 // exist makes the server's socket if there is none yet: with an address that the kernel there chooses (ip(7)).
-func (q *request) exist(s *socket, own int) error {
+func (q *call) exist(s *socket, own int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stream != nil {
 		return nil
 	}
-	q.counts.remote.Add(1)
+	q.Asked()
 	ret, err := q.bindDatagram(s, own, 0, anyAddress(s.family))
 	if err == nil && ret < 0 {
 		err = unix.Errno(-ret)
@@ -241,7 +240,7 @@ func (q *request) exist(s *socket, own int) error {
 }
 
 // receive receives a datagram. Errors: errRestart; errnos.
-func (q *request) receive(_ *socket, own int, m *message, flags int, wait bool, limit time.Duration) (int, unix.Errno) {
+func (q *call) receive(_ *socket, own int, m *message, flags int, wait bool, limit time.Duration) (int, unix.Errno) {
 	if flags&unix.MSG_ERRQUEUE != 0 {
 		return 0, unix.EAGAIN
 	}
@@ -294,7 +293,7 @@ func (q *request) receive(_ *socket, own int, m *message, flags int, wait bool, 
 }
 
 // named says whom a datagram is from, and in a header also that it was cut, and that nothing else came along.
-func (q *request) named(m *message, addr []byte, cut bool) unix.Errno {
+func (q *call) named(m *message, addr []byte, cut bool) unix.Errno {
 	put := func(at uint64, b []byte) bool {
 		_, err := q.Write(at, b)
 		return err == nil
@@ -332,7 +331,7 @@ func (q *request) named(m *message, addr []byte, cut bool) unix.Errno {
 }
 
 // send sends one. Errors: errRestart; errnos.
-func (q *request) send(s *socket, own int, m *message, _ int, wait bool, limit time.Duration) (int, unix.Errno) {
+func (q *call) send(s *socket, own int, m *message, _ int, wait bool, limit time.Duration) (int, unix.Errno) {
 	s.mu.Lock()
 	addr := s.peer
 	s.mu.Unlock()

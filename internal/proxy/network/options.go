@@ -1,4 +1,4 @@
-package proxy
+package network
 
 import (
 	"encoding/binary"
@@ -8,8 +8,8 @@ import (
 )
 
 // socketName answers getsockname and getpeername.
-func (q *request) socketName(which func(*socket) []byte) func() {
-	s := q.sockets.of(q.TID(), int(int32(q.args[0])))
+func (q *call) socketName(which func(*socket) []byte) func() {
+	s := q.sockets.of(q.Link(int(int32(q.args[0]))))
 	if s == nil {
 		return q.aside()
 	}
@@ -24,21 +24,21 @@ func (q *request) socketName(which func(*socket) []byte) func() {
 		addr = anyAddress(s.family)
 	}
 	if q.putAddress(addr, q.args[1], q.args[2]) {
-		q.answer(0)
+		q.Answer(0)
 	}
 	return nil
 }
 
 // putAddress writes an address as accept(2) and its like do: cut to the room, with its whole length.
-func (q *request) putAddress(addr []byte, to, length uint64) bool {
+func (q *call) putAddress(addr []byte, to, length uint64) bool {
 	var b [4]byte
 	if q.Read(length, b[:]) < len(b) {
-		q.fault(unix.EFAULT)
+		q.Answer(-int64(unix.EFAULT))
 		return false
 	}
 	room := int32(binary.NativeEndian.Uint32(b[:]))
 	if room < 0 {
-		q.fault(unix.EINVAL)
+		q.Answer(-int64(unix.EINVAL))
 		return false
 	}
 	binary.NativeEndian.PutUint32(b[:], uint32(len(addr)))
@@ -63,7 +63,7 @@ const tcpInfo, tcpEstablished = unix.TCP_INFO, 1
 const maxOption = 1024
 
 // getsockopt asks the socket that has the options.
-func getsockopt(q *request) func() {
+func getsockopt(q *call) func() {
 	s, own := q.mine()
 	if s == nil {
 		return q.aside()
@@ -112,14 +112,14 @@ func getsockopt(q *request) func() {
 	}
 	binary.NativeEndian.PutUint32(size[:], uint32(len(b)))
 	if q.put(q.args[3], b) && q.put(q.args[4], size[:]) {
-		q.answer(0)
+		q.Answer(0)
 	}
 	return nil
 }
 
 // setsockopt sets an option of the socket that keeps them, so that it is checked, and can be asked for; and of the unix socket if it
 // counts there.
-func setsockopt(q *request) func() {
+func setsockopt(q *call) func() {
 	s, own := q.mine()
 	if s == nil {
 		return q.aside()
@@ -145,9 +145,12 @@ func setsockopt(q *request) func() {
 		return e
 	}
 	e := set(s.options)
+	if e == 0 && level == unix.SOL_SOCKET && name == unix.SO_LINGER && len(b) >= 8 { // struct linger
+		s.abortive.Store(binary.NativeEndian.Uint32(b) != 0 && binary.NativeEndian.Uint32(b[4:]) == 0)
+	}
 	if e == 0 && level == unix.SOL_SOCKET && here[name] {
 		e = set(own)
 	}
-	q.answer(-int64(e))
+	q.Answer(-int64(e))
 	return nil
 }
