@@ -82,6 +82,7 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 	c := &x.arena.call
 	x.place = x.room(int(c.Room))
 	x.regs, err = c.Place(&x.place, &x.deco)
+	c.Data = nil // it is in the frame's buffer, which the next frame is read into
 	if errors.Is(err, wire.ErrNotCarried) {
 		x.refused = unix.ENOSYS
 		return false, nil
