@@ -354,8 +354,8 @@ print(open("/home/a.txt").read() != "")
 	}
 }
 
-// TestRemoteUser looks at what a server may do that was started by root with --user.
-func TestRemoteUser(t *testing.T) {
+// TestRemoteConfined looks at what a server may do that was started by root with --user.
+func TestRemoteConfined(t *testing.T) {
 	h := newFarHost(t, "--allow", "rw", "--user", "nobody")
 	if err := os.WriteFile(filepath.Join(h.root, "etc/secret"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)

@@ -104,9 +104,14 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 			continue
 		}
 		h := x.get(n)
-		if h == nil {
-			x.refused = x.missing(n)
+		if h == nil && x.missing(n) == unix.ESTALE {
+			x.refused = unix.ESTALE
 			return false, nil
+		}
+		if h == nil { // EBADF, if the kernel does not find another error before
+			none := int64(-1)
+			x.regs[r] = uint64(none)
+			continue
 		}
 		x.handles[r] = h
 		x.regs[r] = uint64(h.fd)
@@ -229,20 +234,25 @@ func (x *execution) wait() int64 {
 }
 
 // over waits for d and tells whether the session has ended, or the call was cancelled.
-func (x *execution) over(d time.Duration) bool {
+func (x *execution) over(d time.Duration) bool { return over(d, x.quit, x.cancelled) }
+
+// over waits for d and tells whether the session has ended.
+func (s *session) over(d time.Duration) bool { return over(d, s.quit, nil) }
+
+func over(d time.Duration, quit, cancelled <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-x.quit:
+	case <-quit:
 		return true
-	case <-x.cancelled:
+	case <-cancelled:
 		return true
-	default:
+	default: // d may be 0
 	}
 	select {
-	case <-x.quit:
+	case <-quit:
 		return true
-	case <-x.cancelled:
+	case <-cancelled:
 		return true
 	case <-t.C:
 		return false

@@ -41,6 +41,9 @@ type Options struct {
 	// MaxKept is how many bytes of answers a session keeps until the client has acknowledged them, 0 means 32 MiB. A session that had to
 	// drop some can not be resumed by a client that lacks them.
 	MaxKept int
+	// Bind is what clients may listen on, or have as the address of a datagram socket; without any, nothing but addresses that the
+	// kernel chooses for the latter.
+	Bind []Destination
 
 	// Audit, if not nil, is told of each call that was executed or refused, after it. It is called by several goroutines.
 	Audit func(*Record)
@@ -74,7 +77,7 @@ func New(opts Options) *Server {
 	return s
 }
 
-const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapCancel
+const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel
 
 // A session is what one client has open.
 type session struct {
@@ -93,9 +96,12 @@ type session struct {
 
 	mu      sync.Mutex
 	handles map[uint32]*handle
-	first   uint32            // of the numbers of handles
-	next    uint32            // less first
-	cancels map[uint64]func() // of requests that wait
+	first   uint32             // of the numbers of handles
+	next    uint32             // less first
+	cancels map[uint64]func()  // of requests that wait
+	sockets map[uint32]*socket // by stream
+
+	accepted atomic.Uint32
 }
 
 // Serve serves one session until the client ends it, conn fails or ctx is done, and closes conn. Who may connect has been decided
@@ -143,7 +149,7 @@ func (s *Server) begin(ctx context.Context, conn io.ReadWriteCloser, l *link.Lin
 		return s.resume(ctx, conn, r, f, identity)
 	}
 	ses := &session{
-		Server: s, peer: peer, identity: identity, link: l, handles: map[uint32]*handle{}, cancels: map[uint64]func(){},
+		Server: s, peer: peer, identity: identity, link: l, handles: map[uint32]*handle{}, sockets: map[uint32]*socket{}, cancels: map[uint64]func(){},
 		waiting: make(chan struct{}, s.opts.MaxWaiting), quit: make(chan struct{}),
 	}
 	ses.mux = stream.New(maxStreams, ses.send)
@@ -237,7 +243,13 @@ func (s *session) handle(f wire.Frame) error {
 		return s.listX(f)
 	case wire.OpDial:
 		return s.dial(f)
-	case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
+	case wire.OpBind:
+		return s.bind(f)
+	case wire.OpListen:
+		return s.listen(f)
+	case wire.OpReset:
+		return s.reset(f)
+	case wire.OpData, wire.OpWindow, wire.OpEOF:
 		return s.mux.Handle(f)
 	case wire.OpCancel:
 		return s.cancel(f)

@@ -17,6 +17,7 @@ const (
 	CapListX                        // LISTX
 	CapDial                         // DIAL
 
+	CapBind   Capability = 1 << 8  // BIND, LISTEN and ACCEPTED
 	CapResume Capability = 1 << 16 // ACK, RESUME and BYE
 	CapCancel Capability = 1 << 17 // CANCEL
 )
