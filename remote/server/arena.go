@@ -16,12 +16,16 @@ import (
 // ever want to write more than a call's description says, it gets EFAULT there.
 type arena struct {
 	mem  []byte // MaxRoom bytes
+	all  []byte // with the pages behind it
 	call wire.Call
 	deco decode.Call
 	res  wire.Result
 }
 
-// arenas keeps arenas that are not in use. There are never more than were in use at a time.
+// maxFree is how many arenas are kept for later.
+const maxFree = 64
+
+// arenas keeps arenas that are not in use.
 type arenas struct {
 	mu   sync.Mutex
 	free []*arena
@@ -38,7 +42,7 @@ func newArena() (*arena, error) {
 		_ = unix.Munmap(all)
 		return nil, fmt.Errorf("arena: mprotect: %w", err)
 	}
-	return &arena{mem: all[:size:size]}, nil
+	return &arena{mem: all[:size:size], all: all}, nil
 }
 
 func (as *arenas) get() (*arena, error) {
@@ -55,7 +59,11 @@ func (as *arenas) get() (*arena, error) {
 func (as *arenas) put(a *arena) {
 	as.mu.Lock()
 	defer as.mu.Unlock()
-	as.free = append(as.free, a)
+	if len(as.free) < maxFree {
+		as.free = append(as.free, a)
+		return
+	}
+	_ = unix.Munmap(a.all)
 }
 
 // room is the arena's end of n bytes, all zero: what is behind it cannot be touched.

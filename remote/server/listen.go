@@ -175,9 +175,9 @@ func authenticate(conn net.Conn, users []uint32) (peer, identity string, err err
 		return conn.RemoteAddr().String() + " " + cert.Subject.CommonName, "certificate " + string(cert.Raw), nil
 	}
 	if a, ok := conn.RemoteAddr().(remote.VsockAddr); ok {
-		host := fmt.Sprintf("vsock %d", a.CID)
+		host := fmt.Sprintf("vsock %d", a.CID) // the port is another with each connection
 		if _, any := conn.(anyConn); any {
-			return "vsock " + a.String(), host, nil
+			return "vsock " + a.String(), "any vsock", nil
 		}
 		return "vsock " + a.String(), host, vsockPeer(a)
 	}

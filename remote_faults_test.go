@@ -1,0 +1,427 @@
+package farcall_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"farcall/internal/linux"
+
+	"golang.org/x/sys/unix"
+)
+
+// A relay is a link to a server that can be slow, and is cut again and again.
+type relay struct {
+	sock string
+	cuts atomic.Int64
+}
+
+// newRelay relays to a unix socket. budget says how many bytes the next connection carries in each direction before it is cut; 0: all. delay is how
+// long each piece takes.
+func newRelay(t *testing.T, to string, budget func() int, delay time.Duration) *relay {
+	t.Helper()
+	r := &relay{sock: filepath.Join(t.TempDir(), "relay")}
+	l, err := net.Listen("unix", r.sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		conns.Wait()
+	})
+	conns.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("unix", to)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			n := budget()
+			both := func() {
+				near.Close()
+				far.Close()
+			}
+			half := func(dst io.Writer, src io.Reader) {
+				defer both()
+				buf, left := make([]byte, 4096), n
+				for {
+					m, err := src.Read(buf)
+					if n > 0 && m >= left {
+						_, _ = dst.Write(buf[:left])
+						r.cuts.Add(1)
+						return
+					}
+					left -= m
+					time.Sleep(delay) // what is being tested, not a wait
+					if _, werr := dst.Write(buf[:m]); err != nil || werr != nil {
+						return
+					}
+				}
+			}
+			conns.Go(func() { half(near, far) })
+			conns.Go(func() { half(far, near) })
+		}
+	})
+	return r
+}
+
+// through is the far host as it is seen through a relay.
+func (h *farHost) through(r *relay) *farHost {
+	other := *h
+	other.sock = r.sock
+	return &other
+}
+
+// TestRemoteFlakyLink runs a program over a link that is cut again and again, in the middle of frames: it does not notice.
+func TestRemoteFlakyLink(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	r := newRelay(t, h.sock, func() int {
+		if rnd.IntN(4) == 0 {
+			return 1 << 20 // the largest frames have to get through at some time
+		}
+		return 3000 + rnd.IntN(20000)
+	}, 0)
+	got := h.through(r).proxied([]string{"--cwd", "/home"}, "bash", "-c", `
+set -e
+for i in {1..100}; do echo $i >> log; mv log log2; mkdir d; rmdir d; mv log2 log; done
+dd if=/dev/zero bs=100k count=5 2>/dev/null | tr '\0' x > big
+wc -c < big; cksum < big; cksum < log; sync log`)
+	want := h.inside(`seq 100 | cksum; head -c 512000 /dev/zero | tr '\0' x | cksum`)
+	log, big, _ := strings.Cut(want.stdout, "\n")
+	if got.code != 0 || got.stdout != "512000\n"+big+log+"\n" {
+		t.Errorf("status %d, %q, want %q and %q\n%s", got.code, got.stdout, big, log, got.stderr)
+	}
+	if b, err := os.ReadFile(filepath.Join(h.root, "home/log")); err != nil || strings.Count(string(b), "\n") != 100 {
+		t.Errorf("%q %v", b, err)
+	}
+	if n := r.cuts.Load(); n < 5 {
+		t.Errorf("only %d cuts", n)
+	}
+}
+
+// TestRemoteSlowLink has each piece take its time.
+func TestRemoteSlowLink(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	r := newRelay(t, h.sock, func() int { return 0 }, 10*time.Millisecond)
+	got := h.through(r).proxied([]string{"--cwd", "/home"}, "bash", "-c", `echo a > x; cat x; rm x; ls x`)
+	if got.stdout != "a\n" || !strings.Contains(got.stderr, "No such file") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestRemoteRestart restarts the server under a program: it goes on, without what it had open.
+func TestRemoteRestart(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	r := newRelay(t, h.sock, func() int { return 0 }, 0)
+	in, go_, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer go_.Close()
+	cmd, out, stderr := h.through(r).start(in, []string{"--cwd", "/home"}, `
+exec 5>> kept; echo one >&5; echo ready; read line
+cat /home/a.txt; echo two >&5; cat /etc/hostname; echo three > /home/new; echo end`)
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v, %s", line, err, stderr)
+	}
+	a, err := os.ReadFile(filepath.Join(h.root, "home/a.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.kill()
+	next := newFarHost(t, "--allow", "rw") // where the relay leads from now on
+	if err := os.Remove(h.sock); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(next.sock, h.sock); err != nil {
+		t.Fatal(err)
+	}
+	next.reset()
+	if _, err := go_.WriteString("go on\n"); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil || string(rest) != string(a)+"far\nend\n" {
+		t.Errorf("%v, %q\n%s", err, rest, stderr)
+	}
+	if s := stderr.String(); !strings.Contains(s, "Stale file handle") || !strings.Contains(s, "connected again") {
+		t.Errorf("%s", s)
+	}
+	for name, want := range map[string]string{h.root + "/home/kept": "one\n", next.root + "/home/new": "three\n"} {
+		if b, err := os.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s: %q %v", name, b, err)
+		}
+	}
+}
+
+// waitingScript is a program that handles a signal while it waits for something that does not come.
+const waitingScript = `
+import fcntl, os, signal, sys
+class Stop(Exception): pass
+def handler(*a): raise Stop
+signal.signal(signal.SIGINT, handler)
+os.mkfifo("f") if not os.path.exists("f") else None
+lock = os.open("lock", os.O_CREAT|os.O_RDWR)
+both = os.open("f", os.O_RDWR) if sys.argv[1] == "read" else -1
+print("ready", flush=True)
+try:
+    if sys.argv[1] == "open": os.open("f", os.O_RDONLY)
+    if sys.argv[1] == "flock": fcntl.flock(lock, fcntl.LOCK_EX)
+    if sys.argv[1] == "lockf": fcntl.lockf(lock, fcntl.LOCK_EX)
+    if sys.argv[1] == "read": os.read(both, 10)
+    print("did not wait")
+except Stop: print("interrupted")
+`
+
+// TestRemoteInterrupt sends signals to programs that wait in a call of the server: with a handler, and without.
+func TestRemoteInterrupt(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	holder, held, _ := h.start(nil, []string{"--cwd", "/home"}, `exec 3<>lock; flock 3; exec python3 -c 'import fcntl, os, time
+fcntl.lockf(3, fcntl.LOCK_EX); print("held", flush=True); time.sleep(1000)'`)
+	if line, err := held.ReadString('\n'); line != "held\n" {
+		t.Fatal(line, err)
+	}
+	defer func() {
+		_ = holder.Process.Kill()
+		_ = holder.Wait()
+	}()
+	for _, what := range []string{"open", "flock", "lockf", "read"} {
+		for _, handled := range []bool{true, false} {
+			script := waitingScript
+			if !handled {
+				script = strings.ReplaceAll(waitingScript, ", handler)", ", signal.SIG_DFL)")
+			}
+			file := filepath.Join(t.TempDir(), "waits.py")
+			if err := os.WriteFile(file, []byte(script), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--local", file}, "echo $$; exec python3 "+file+" "+what)
+			line, err := out.ReadString('\n')
+			pid, perr := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil || perr != nil {
+				t.Fatal(line, err, stderr)
+			}
+			if line, err := out.ReadString('\n'); line != "ready\n" {
+				t.Fatalf("%s: %q, %v, %s", what, line, err, stderr)
+			}
+			untilWaiting(t, pid)
+			if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			rest, _ := io.ReadAll(out)
+			err = cmd.Wait()
+			want, code := "interrupted\n", 0
+			if !handled {
+				want, code = "", 128+int(syscall.SIGINT)
+			}
+			if string(rest) != want || cmd.ProcessState.ExitCode() != code {
+				t.Errorf("%s, handled %v: %q, %v, %s", what, handled, rest, err, stderr)
+			}
+		}
+	}
+}
+
+// untilWaiting waits until a thread is in a call that a listener answers, for longer than an answer takes.
+func untilWaiting(t *testing.T, pid int) {
+	t.Helper()
+	for since, last := time.Now(), ""; time.Since(since) < 200*time.Millisecond; time.Sleep(5 * time.Millisecond) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := string(b); s != last || s == "running\n" {
+			since, last = time.Now(), s
+		}
+	}
+}
+
+// TestRemoteSignals has signals with a handler come all the time: nothing is done twice, and nothing is left out.
+func TestRemoteSignals(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	file := filepath.Join(t.TempDir(), "signals.py")
+	if err := os.WriteFile(file, []byte(`
+import os, signal, sys
+count = 0
+def handler(*a):
+    global count
+    count += 1
+signal.signal(signal.SIGUSR1, handler)
+print(os.getpid(), flush=True)
+f = os.open("log", os.O_CREAT|os.O_EXCL|os.O_WRONLY|os.O_APPEND)
+i = 0
+while i < 300 or count < 50:
+    os.write(f, b"%d\n" % i); os.mkdir("d"); os.rename("d", "e"); os.rmdir("e"); i += 1
+print(i, flush=True)
+`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--local", file}, "exec python3 "+file)
+	line, err := out.ReadString('\n')
+	pid, perr := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || perr != nil {
+		t.Fatal(line, err, stderr)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		rnd := rand.New(rand.NewPCG(5, 6))
+		for ctx.Err() == nil {
+			_ = syscall.Kill(pid, syscall.SIGUSR1)
+			time.Sleep(time.Duration(rnd.IntN(2000)) * time.Microsecond)
+		}
+	})
+	line, err = out.ReadString('\n')
+	cancel()
+	sender.Wait()
+	n, perr := strconv.Atoi(strings.TrimSpace(line))
+	if werr := cmd.Wait(); err != nil || perr != nil || werr != nil {
+		t.Fatal(line, err, werr, stderr)
+	}
+	var want bytes.Buffer
+	for i := range n {
+		fmt.Fprintln(&want, i)
+	}
+	if b, err := os.ReadFile(filepath.Join(h.root, "home/log")); err != nil || !bytes.Equal(b, want.Bytes()) {
+		t.Errorf("%d bytes, want %d, %v", len(b), want.Len(), err)
+	}
+}
+
+// TestRemoteExhausted runs out of room on the server's disk, and of descriptors on each side.
+func TestRemoteExhausted(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	mount := exec.Command("nsenter", "-t", fmt.Sprint(h.pid), "-m", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", h.root+"/tmp")
+	if b, err := mount.CombinedOutput(); err != nil {
+		t.Fatal(err, string(b))
+	}
+	got := h.proxied([]string{"--cwd", "/tmp"}, "bash", "-c", `head -c 200000 /dev/zero > f; stat -c %s f; rm f; echo ok > g; cat g`)
+	if got.stdout != "65536\nok\n" || !strings.Contains(got.stderr, "No space left on device") {
+		t.Errorf("%+v", got)
+	}
+	const open = `
+import os
+fds = []
+try:
+    while len(fds) < 5000: fds.append(os.open("/home/a.txt", os.O_RDWR))
+except OSError as e: print(e.strerror)
+for f in fds: os.close(f)
+print(open("/home/a.txt").read() != "")
+`
+	want := "Too many open files\nTrue\n"
+	if got := h.proxied(nil, "bash", "-c", `ulimit -n 50; exec python3 -c "$0"`, open); got.stdout != want {
+		t.Errorf("the program's limit: %+v", got)
+	}
+	if got := h.proxied(nil, "bash", "-c", `ulimit -n 6000; exec python3 -c "$0"`, open); got.stdout != want {
+		t.Errorf("the session's limit: %+v", got)
+	}
+	limit := unix.Rlimit{Cur: 40, Max: 40}
+	if err := unix.Prlimit(h.pid, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.proxied(nil, "bash", "-c", `ulimit -n 6000; exec python3 -c "$0"`, open); got.stdout != want {
+		t.Errorf("the server's limit: %+v", got)
+	}
+	if got := h.proxied(nil, "cat", "/etc/hostname"); got.stdout != "far\n" {
+		t.Errorf("the server after that: %+v", got)
+	}
+}
+
+// TestRemoteConfined looks at what a server may do that was started by root with --user.
+func TestRemoteConfined(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw", "--user", "nobody")
+	if err := os.WriteFile(filepath.Join(h.root, "etc/secret"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := h.proxied(nil, "bash", "-c", `cat /etc/hostname; cat /etc/secret; touch /tmp/new; id -u; stat -c %U /tmp/new`)
+	if got.stdout != "far\n65534\nnobody\n" || !strings.Contains(got.stderr, "secret: Permission denied") {
+		t.Errorf("%+v", got)
+	}
+	st, err := linux.ReadStatus(h.pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !st.UID.All(65534) || !st.GID.All(65534) || st.Groups != "65534" || st.Permitted|st.Effective|st.Inheritable|st.Ambient != 0 ||
+		!st.NoNewPrivs || st.Seccomp != linux.SeccompFilter {
+		t.Errorf("%+v", st)
+	}
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", h.pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range tasks {
+		tid, _ := strconv.Atoi(filepath.Base(dir))
+		if st, err := linux.ReadStatus(tid); err == nil && (!st.UID.All(65534) || st.Effective != 0 || st.Seccomp != linux.SeccompFilter || !st.NoNewPrivs) {
+			t.Errorf("thread %d: %+v", tid, st)
+		}
+	}
+}
+
+// TestRemoteStop stops a server with SIGTERM while a program waits for an answer: it gets that; later ones find nobody.
+func TestRemoteStop(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	fifo := filepath.Join(h.root, "home/f")
+	if err := unix.Mkfifo(fifo, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--on-loss", "eio"}, `echo $$; read line < f; echo "got $line"; cat a.txt`)
+	line, err := out.ReadString('\n')
+	pid, perr := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || perr != nil {
+		t.Fatal(line, err)
+	}
+	untilWaiting(t, pid)
+	w, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	untilWaiting(t, pid) // for data now
+	if err := syscall.Kill(h.pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.dead = true
+	for { // until it has stopped listening
+		c, err := net.Dial("unix", h.sock)
+		if err != nil {
+			break
+		}
+		c.Close()
+	}
+	if _, err := w.WriteString("late\n"); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(out)
+	err = cmd.Wait()
+	if !strings.HasPrefix(string(rest), "got late\n") {
+		t.Errorf("%q, %v, %s", rest, err, stderr)
+	}
+}
