@@ -250,3 +250,56 @@ os.waitpid(pid, 0); print(sorted([mine, os.read(r, 100).decode()]))`
 		}
 	}
 }
+
+// nearSetup runs a command on this host's files, but in a layer above them, and then lists what it has changed: $1 is an empty directory, $2 one
+// that is not below the layer. A directory in which a file has been made and removed again has changed: /tmp, by farcall itself.
+const nearSetup = `
+set -e
+work=$1 shared=$2
+shift 2
+mount --make-rprivate /
+mount -t tmpfs near $work
+mkdir $work/{upper,work,root}
+mount -t overlay -o lowerdir=/,upperdir=$work/upper,workdir=$work/work near $work/root
+for d in /proc /dev /sys $shared; do mount --rbind $d $work/root$d; done
+chroot $work/root "$@"
+cd $work/upper
+find . -mindepth 1 ! -path ./tmp -printf 'changed here: %P\n'
+`
+
+// stressors are those of stress-ng(1) that do what the proxy carries.
+var stressors = []string{"access", "chmod", "chown", "copy-file", "dentry", "dir", "dirdeep", "fallocate", "fpunch", "fstat", "getdent", "hdd", "iomix", "link",
+	"lockofd", "mknod", "mmap", "open", "rename", "symlink", "touch", "utime", "xattr"}
+
+// TestRemoteStress has stress-ng work on the far host's files, and looks whether any of it has happened here. FARCALL_STRESS is for how many
+// seconds, for each mechanism.
+func TestRemoteStress(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := t.TempDir()
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.clear("home")
+		args := []string{"stress-ng", "--temp-path", "/home", "--no-rand-seed"}
+		if seconds := size(t, "FARCALL_STRESS", 0); seconds > 0 {
+			args = append(args, "--sequential", "1", "--with", strings.Join(stressors, ","), "-t", fmt.Sprint(max(1, seconds/len(stressors))))
+		} else {
+			for _, s := range []string{"chmod", "dentry", "getdent", "lockofd", "rename", "touch", "xattr"} {
+				args = append(args, "--"+s, "1", "--"+s+"-ops", "20")
+			}
+		}
+		stats := filepath.Join(filepath.Dir(h.sock), "stats") // outside of the layer
+		cmd := exec.Command("unshare", append([]string{"--mount", "bash", "-c", nearSetup, "near", work, filepath.Dir(h.sock),
+			"env", "PATH=/usr/bin:/bin", "bash", "-c", `exec -a farcall "$0" "$@"`, self,
+			"proxy", "--to", "unix://" + h.sock, "--mechanism", mechanism, "--stats", stats, "--cwd", "/home", "--"}, args...)...)
+		got := h.run(cmd)
+		if got.code != 0 || strings.Contains(got.stdout, "changed here") {
+			t.Errorf("%s: %d %s %s", mechanism, got.code, got.stdout, got.stderr)
+		}
+		if s := readStats(t, stats); s.Calls.Remote < 100 {
+			t.Errorf("%s: %+v", mechanism, s)
+		}
+	}
+}
