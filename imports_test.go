@@ -20,6 +20,7 @@ const module = "farcall"
 var layers = []string{
 	"cmd",
 	"internal/cli",
+	"internal/cmdline",
 	"internal/doctor",
 	"internal/inject",
 	"internal/cnumber",
@@ -40,6 +41,7 @@ var layers = []string{
 	"internal/ptrace",
 	"internal/linux",
 	"internal/wrap",
+	"internal/message",
 	"remote",
 	"symbols",
 	"event",

@@ -289,6 +289,7 @@ import mmap
 f = open("dir/sub/d"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(len(m), m[:4])'`},
 	{"subshells", `x=$(cat a.txt); echo "$x"; diff <(cat a.txt) <(cat b.txt); (exec 3< a.txt; read l <&3; read m <&3; echo $l $m); while read l; do echo "[$l]"; done < a.txt`},
 	{"xargs", `ls *.txt | xargs wc -c; printf '%s\0' * | xargs -0 -n1 basename; sort -o a.txt a.txt b.txt; cat a.txt; split -b 4 b.txt s.; cat s.*`},
+	{"vim", `vim -i NONE -u NONE -N -es -c '%s/two/TWO/' -c 'normal Goadded' -c 'w! new.txt' -c wq a.txt; cat a.txt new.txt; vim -i NONE -u NONE -N -es -c 'set backup' -c 'normal dd' -c x b.txt; ls -a; cat b.txt~; vim -i NONE -u NONE -es -c 'r dir/c.txt' -c 'w out' -c q! empty; cat out`},
 	{"identity", `uname -n; id -u; id -g; hostname; whoami`},
 	{"exec", `./script.sh arg; sh script.sh x; ./missing; ./a.txt`},
 	{"local-files", `cat /proc/self/comm; echo > /dev/null; [ -e /proc/self/exe ] && echo yes; ls /usr/bin/env; cp /usr/bin/env env; cmp env /usr/bin/env && echo same; head -c 10 /dev/zero > z; wc -c z`},

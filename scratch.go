@@ -83,32 +83,15 @@ func spaceOf(t *engine.Thread) *space {
 
 // inherit gives a new process its scratch memory: that of its parent if they share memory, otherwise a copy, as the kernel has copied
 // the pages.
-func (s *sink) inherit(parent, child *engine.Thread) {
+func (s *sink) inherit(parent, child *engine.Thread, how engine.How) {
 	if parent.Proc == child.Proc || parent.Proc.User == nil {
 		return
 	}
-	if t, ok := parent.User.(*Task); ok && t.sharesMemory() {
+	if engine.SharesMemory(parent, child, how) {
 		child.Proc.User = parent.Proc.User
 		return
 	}
 	child.Proc.User = &space{append([]place(nil), spaceOf(parent).free...)}
-}
-
-// sharesMemory tells whether a child of the call that the task is in has its memory.
-func (t *Task) sharesMemory() bool {
-	const cloneVM = 0x100 // include/uapi/linux/sched.h
-	c := &t.thread.Call
-	switch c.ABI.Name(uint64(c.Number)) {
-	case "vfork":
-		return true
-	case "clone":
-		return c.Args[0]&cloneVM != 0
-	case "clone3":
-		var flags [8]byte
-		n, _ := t.ReadMemory(c.Args[0], flags[:])
-		return n == len(flags) && flags[1]&(cloneVM>>8) != 0
-	}
-	return false
 }
 
 // ErrNoScratch is wrapped by errors about memory that a program cannot be given.

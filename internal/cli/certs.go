@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"farcall/internal/message"
 	"farcall/remote/certs"
 
 	"github.com/spf13/cobra"
@@ -30,14 +31,14 @@ func newCertsCommand(std Streams) *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return misuse("certs wants a directory and the server's names")
+				return message.Misuse("certs wants a directory and the server's names")
 			}
 			err := certs.Make(args[0], args[1:])
 			switch {
 			case errors.Is(err, fs.ErrExist):
-				return &commandError{text: err.Error(), hint: "certificates are not overwritten: name another directory"}
+				return &message.Error{Text: err.Error(), Remedy: "certificates are not overwritten: name another directory"}
 			case err != nil:
-				return fail("%v", err)
+				return message.Fail("%v", err)
 			}
 			fmt.Fprintf(std.Out, "certificates made in %s\n", args[0])
 			return nil

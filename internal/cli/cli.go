@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"farcall/filter"
+	"farcall/internal/message"
 
 	"github.com/spf13/cobra"
 )
@@ -68,7 +69,7 @@ func runRoot(called string, args []string, std Streams) int {
 		return int(status)
 	}
 	if err != nil {
-		m := &Messages{w: std.Err, name: called, help: "farcall help"}
+		m := &message.Printer{W: std.Err, Name: called, Help: "farcall help"}
 		m.Error(rootError(err))
 		return exitFailure
 	}
@@ -83,7 +84,7 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(*cobra.Command, []string) error {
-			return misuse("no command given")
+			return message.Misuse("no command given")
 		},
 	}
 	root.SetIn(std.In)
@@ -142,19 +143,19 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	if cmd, _, err := root.Find(args); err == nil && cmd != root {
 		return nil
 	}
-	return &commandError{
-		text:  "unknown command '" + args[0] + "'",
-		hint:  suggestCommand(root, args),
-		usage: true,
+	return &message.Error{
+		Text:   "unknown command '" + args[0] + "'",
+		Remedy: suggestCommand(root, args),
+		Usage:  true,
 	}
 }
 
 // rootError lets an error of cobra's point at the help.
 func rootError(err error) error {
-	if h, ok := err.(hinter); ok {
+	if h, ok := err.(message.Hinter); ok {
 		return h
 	}
-	return &commandError{text: err.Error(), usage: true}
+	return &message.Error{Text: err.Error(), Usage: true}
 }
 
 // suggestCommand is a hint for a first word that is no command: one of the commands, or that the

@@ -3,17 +3,19 @@ package cli
 import (
 	"os"
 
+	"farcall/internal/cmdline"
+
 	"golang.org/x/term"
 )
 
 // useColor tells whether output to f is to be coloured. With ColorAuto it is on a terminal,
 // unless NO_COLOR is set to anything (no-color.org) or TERM is "dumb"; CLICOLOR_FORCE colours
 // it elsewhere too.
-func useColor(mode ColorMode, f *os.File, getenv func(string) string) bool {
+func useColor(mode cmdline.ColorMode, f *os.File, getenv func(string) string) bool {
 	switch mode {
-	case ColorAlways:
+	case cmdline.ColorAlways:
 		return true
-	case ColorNever:
+	case cmdline.ColorNever:
 		return false
 	}
 	if getenv("NO_COLOR") != "" {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"farcall"
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,8 +56,8 @@ func again(role string, pid int, at uintptr, sys *syscall.SysProcAttr) (child in
 }
 
 // startDaemon is the process in the middle.
-func (o *TraceOptions) startDaemon(role daemonRole) error {
-	sys := &syscall.SysProcAttr{Setpgid: o.Daemon == DaemonPgroup, Setsid: o.Daemon == DaemonSession}
+func startDaemon(mode cmdline.DaemonMode, role daemonRole) error {
+	sys := &syscall.SysProcAttr{Setpgid: mode == cmdline.DaemonPgroup, Setsid: mode == cmdline.DaemonSession}
 	_, err := again("tracer", role.adopt, daemonPipe, sys)
 	return err
 }
@@ -86,7 +88,7 @@ func (r *traceRun) becomeProgram() error {
 		}
 	}
 	if err != nil || status.ExitStatus() != 0 {
-		return fail("the tracer did not start")
+		return message.Fail("the tracer did not start")
 	}
 	return farcall.New(options).Become(p)
 }

@@ -4,7 +4,9 @@ import (
 	"os"
 	"strconv"
 
+	"farcall/internal/cmdline"
 	"farcall/internal/doctor"
+	"farcall/internal/message"
 
 	"github.com/spf13/cobra"
 )
@@ -41,7 +43,7 @@ func newDoctorCommand(std Streams) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if clean {
 				if cmd.Flags().Changed("attach") || asJSON {
-					return misuse("--clean cannot be combined with other options")
+					return message.Misuse("--clean cannot be combined with other options")
 				}
 				return cleanMarks(std)
 			}
@@ -49,7 +51,7 @@ func newDoctorCommand(std Streams) *cobra.Command {
 			if cmd.Flags().Changed("attach") {
 				n, err := strconv.Atoi(pid)
 				if err != nil || n <= 0 {
-					return &commandError{text: "Invalid process id: '" + pid + "'", hint: pidHint}
+					return &message.Error{Text: "Invalid process id: '" + pid + "'", Remedy: cmdline.PIDHint}
 				}
 				target = n
 			}
@@ -62,9 +64,6 @@ func newDoctorCommand(std Streams) *cobra.Command {
 	return cmd
 }
 
-// pidHint is the remedy for what is no process id.
-const pidHint = "a process id is a positive number; 'pidof NAME' finds it"
-
 // runDoctor makes the report, prints it, and gives the exit status.
 func runDoctor(std Streams, pid int, asJSON bool) error {
 	r := doctor.Examine(doctor.Options{Version: Version, Program: ownProgram})
@@ -76,7 +75,7 @@ func runDoctor(std Streams, pid int, asJSON bool) error {
 		err = r.WriteJSON(std.Out)
 	} else {
 		file, _ := std.Out.(*os.File)
-		err = r.WriteText(std.Out, useColor(ColorAuto, file, os.Getenv))
+		err = r.WriteText(std.Out, useColor(cmdline.ColorAuto, file, os.Getenv))
 	}
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"farcall/internal/marks"
+	"farcall/internal/message"
 )
 
 // cleanMarks removes the semaphores of tracers that were killed, and says which.
@@ -12,12 +13,12 @@ func cleanMarks(std Streams) error {
 	if err != nil {
 		return err
 	}
-	m := &Messages{w: std.Err, name: "farcall"}
+	m := &message.Printer{W: std.Err, Name: "farcall"}
 	status := error(nil)
 	for _, l := range left {
 		what := fmt.Sprintf("semaphore set %d, of marks of process %d", l.ID, l.PID)
 		if err := l.Remove(); err != nil {
-			m.Error(&commandError{text: what + ": " + errnoText(err), hint: fmt.Sprintf("it belongs to user %d", l.UID)})
+			m.Error(&message.Error{Text: what + ": " + errnoText(err), Remedy: fmt.Sprintf("it belongs to user %d", l.UID)})
 			status = exitStatus(exitFailure)
 			continue
 		}

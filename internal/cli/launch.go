@@ -3,12 +3,13 @@ package cli
 import (
 	"errors"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 
 	"farcall"
+	"farcall/internal/cmdline"
 	"farcall/internal/linux"
+	"farcall/internal/message"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ import (
 
 // prepareTrace looks for the program, or the process, before it touches the output file: strace truncates an old
 // trace and then finds that the program's name was mistyped.
-func prepareTrace(opts *TraceOptions) error {
+func prepareTrace(opts *cmdline.Options) error {
 	if len(opts.Command) > 0 {
 		if _, err := findProgram(opts.Command[0], os.Getenv("PATH")); err != nil {
 			return err
@@ -42,17 +43,6 @@ func prepareTrace(opts *TraceOptions) error {
 			return err
 		}
 		return f.Close()
-	}
-	return nil
-}
-
-// checkUser tells whether a program can be run as that user.
-func checkUser(name string) error {
-	if os.Getuid() != 0 || os.Geteuid() != 0 {
-		return &commandError{text: "You must be root to use the -u/--username option", hint: "run it under sudo"}
-	}
-	if _, err := user.Lookup(name); err != nil {
-		return &commandError{text: "Cannot find user '" + name + "'", hint: "-u takes a name from the user database"}
 	}
 	return nil
 }
@@ -117,7 +107,7 @@ func outputHint(err error) string {
 }
 
 func cannotOpen(name string, err error) error {
-	return &commandError{text: "Can't fopen '" + name + "': " + reason(err), hint: outputHint(err)}
+	return &message.Error{Text: "Can't fopen '" + name + "': " + reason(err), Remedy: outputHint(err)}
 }
 
 // findProgram finds the file that a command's first word means. A word with a slash is a path,
@@ -161,22 +151,22 @@ func searchPath(word, path string) string {
 }
 
 func cannotStat(word string, err error) error {
-	c := &commandError{text: "Can't stat '" + word + "': " + reason(err)}
+	c := &message.Error{Text: "Can't stat '" + word + "': " + reason(err)}
 	switch {
 	case errors.Is(err, unix.ENOENT) && strings.HasPrefix(word, "-"):
-		c.hint = "options stand before the program to run"
+		c.Remedy = "options stand before the program to run"
 	case errors.Is(err, unix.ENOENT) && !strings.Contains(word, "/"):
-		c.hint = "no program of this name is in the directories of PATH"
+		c.Remedy = "no program of this name is in the directories of PATH"
 	case errors.Is(err, unix.ENOENT):
-		c.hint = "there is no such file"
+		c.Remedy = "there is no such file"
 	case errors.Is(err, unix.ENOTDIR):
-		c.hint = "a part of that path is a file, not a directory"
+		c.Remedy = "a part of that path is a file, not a directory"
 	case errors.Is(err, unix.EACCES):
-		c.hint = "a directory on the way may not be searched by this user"
+		c.Remedy = "a directory on the way may not be searched by this user"
 	case errors.Is(err, unix.ELOOP):
-		c.hint = "the path has too many symbolic links"
+		c.Remedy = "the path has too many symbolic links"
 	case errors.Is(err, unix.ENAMETOOLONG):
-		c.hint = "the name is longer than the file system allows"
+		c.Remedy = "the name is longer than the file system allows"
 	}
 	return c
 }

@@ -5,28 +5,30 @@ import (
 	"strings"
 
 	"farcall"
+	"farcall/internal/cmdline"
 	"farcall/internal/doctor"
+	"farcall/internal/message"
 
 	"golang.org/x/sys/unix"
 )
 
 // launchError is the message for a program that could not even be begun with.
 func launchError(err error) error {
-	c := &commandError{text: err.Error(), hint: doctor.LaunchHint(err)}
+	c := &message.Error{Text: err.Error(), Remedy: doctor.LaunchHint(err)}
 	var launch *farcall.LaunchError
 	var errno unix.Errno
 	switch {
 	case errors.As(err, &launch):
-		c.text = launch.Op + ": " + reason(launch.Err)
+		c.Text = launch.Op + ": " + reason(launch.Err)
 	case errors.As(err, &errno):
-		c.text = strings.TrimSuffix(err.Error(), errno.Error()) + reason(errno)
+		c.Text = strings.TrimSuffix(err.Error(), errno.Error()) + reason(errno)
 	}
 	return c
 }
 
 // checkTraceme tells whether a program can ask to be traced, as --seize=no has it do: one to which that is refused would
 // wait for its tracer for good.
-func checkTraceme(o *TraceOptions) error {
+func checkTraceme(o *cmdline.Options) error {
 	if o.Seize {
 		return nil
 	}
@@ -34,5 +36,5 @@ func checkTraceme(o *TraceOptions) error {
 	if e == 0 {
 		return nil
 	}
-	return &commandError{text: "ptrace(PTRACE_TRACEME, ...): " + reason(e), hint: remedy}
+	return &message.Error{Text: "ptrace(PTRACE_TRACEME, ...): " + reason(e), Remedy: remedy}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"farcall"
+	"farcall/filter"
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 	"farcall/internal/proxy"
 	"farcall/remote"
 	"farcall/remote/certs"
@@ -49,7 +52,14 @@ type proxyOptions struct {
 	net         string
 	tls         string
 	onLoss      string
+	patience    time.Duration // of onLoss
 	debug       bool
+	calls       string
+	trace       string
+	traceFormat string
+	explain     bool
+	env         []string
+	in, marks   []string
 }
 
 // newProxyCommand runs a program on the files of another host.
@@ -65,7 +75,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
-	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
+	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, vsock://CID:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
 	f.StringVar(&o.command, "command", "", "a shell `COMMAND` that runs a server over its standard input and output")
 	f.StringVar(&o.tls, "tls", "", "use TLS over TCP, with the certificates in `DIR` that farcall certs has made")
 	f.BoolVar(&o.naive, "naive", false, "forward call by call, by ptrace, and fetch nothing ahead")
@@ -74,13 +84,21 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.Var(ruleFlag{&o.rules, "local"}, "local", "paths that match `GLOB` are this host's")
 	f.Var(ruleFlag{&o.rules, "remote"}, "remote", "paths that match `GLOB` are the other host's")
 	f.Var(ruleFlag{&o.rules, ""}, "rule", "`GLOB=SIDE`: local, remote, remote-then-local, local-then-remote, hide, readonly")
-	f.StringVar(&o.dir, "cwd", "/", "start in directory `DIR`")
+	f.Var(rulesFile{&o.rules}, "rules", "rules from `FILE`, one GLOB=SIDE a line")
+	f.StringVar(&o.dir, "cwd", "", "start in directory `DIR`: /, or with --in and --marks this one")
+	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
+	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
+	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
+	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`, or remote: HOME, SHELL, USER and LOGNAME as they are there")
+	f.StringVar(&o.trace, "trace", "", "write each call, and where it was executed, to `FILE`")
+	f.StringVar(&o.traceFormat, "trace-format", "text", "as lines of strace, or as JSON, one object a line (`text|json`)")
+	f.BoolVar(&o.explain, "explain", false, "say of each path where it leads, and which rule says so")
 	f.BoolVar(&o.local, "local-identity", false, "uname, getuid and the like tell of this host")
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
 	f.StringVar(&o.net, "net", "local", "connect sockets from this host, or from the other (`local|remote`)")
 	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
-	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
+	f.StringVar(&o.onLoss, "on-loss", "", "if the connection is lost: calls wait until there is another, by default 60s at most, where the server can be connected to again; or they fail with EIO; or the programs are killed (`wait[=TIME]|eio|kill`)")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
 	return cmd
 }
@@ -100,25 +118,34 @@ func (f ruleFlag) Type() string { return "glob" }
 
 // Set adds a rule.
 func (f ruleFlag) Set(s string) error {
-	name, from := f.name, "--rule "+s
-	if name == "" {
-		i := strings.LastIndexByte(s, '=')
-		if i < 0 {
-			return errors.New("not GLOB=SIDE")
-		}
-		s, name = s[:i], s[i+1:]
-	} else {
-		from = "--" + name + " " + s
+	from := "--rule " + s
+	if f.name != "" {
+		from = "--" + f.name + " " + s
+		s += "=" + f.name
 	}
-	side, err := proxy.ParseSide(name)
+	r, err := proxy.ParseRule(s, from)
 	if err == nil {
-		err = new(proxy.View).Add(proxy.Rule{Glob: s})
+		*f.rules = append(*f.rules, r)
 	}
+	return err
+}
+
+// rulesFile adds the rules of a file.
+type rulesFile struct{ rules *ruleFlags }
+
+func (f rulesFile) String() string { return "" }
+
+func (f rulesFile) Type() string { return "file" }
+
+// Set reads the file.
+func (f rulesFile) Set(name string) error {
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	*f.rules = append(*f.rules, proxy.Rule{Glob: s, Side: side, From: from})
-	return nil
+	rules, err := proxy.ParseRules(string(b), name)
+	*f.rules = append(*f.rules, rules...)
+	return err
 }
 
 // makeView makes the view that the options describe.
@@ -127,14 +154,14 @@ func (o *proxyOptions) makeView() (proxy.View, error) {
 	if dir, ok := strings.CutPrefix(o.view, "prefix="); ok {
 		var err error
 		if v, err = proxy.PrefixView(dir); err != nil {
-			return v, fail("%v", err)
+			return v, message.Fail("%v", err)
 		}
 	} else if o.view != "overlay" {
-		return v, &commandError{text: "invalid --view argument: '" + o.view + "'", hint: "it is overlay or prefix=DIR"}
+		return v, &message.Error{Text: "invalid --view argument: '" + o.view + "'", Remedy: "it is overlay or prefix=DIR"}
 	}
 	for _, r := range o.rules {
 		if err := v.Add(r); err != nil {
-			return v, fail("%v", err)
+			return v, message.Fail("%v", err)
 		}
 	}
 	return v, nil
@@ -151,66 +178,124 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	}
 	switch {
 	case len(args) == 0:
-		return misuse("no program given")
+		return message.Misuse("no program given")
 	case (o.to != "") == (o.command != ""):
-		return misuse("proxy wants --to or --command")
+		return message.Misuse("proxy wants --to or --command")
 	}
-	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
+	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args, Regions: farcall.Regions{In: o.in, Marks: o.marks}}
+	regions := len(o.in)+len(o.marks) > 0
+	if err := o.programOptions(&run, regions); err != nil {
+		return err
+	}
 	switch o.net {
 	case "local":
 	case "remote":
-		if run.Ptrace {
-			return misuse("--net remote needs user notification")
-		}
 		run.Net = true
 	default:
-		return &commandError{text: "invalid --net argument: '" + o.net + "'", hint: "it is local or remote"}
+		return &message.Error{Text: "invalid --net argument: '" + o.net + "'", Remedy: "it is local or remote"}
 	}
-	switch o.onLoss {
-	case "eio":
-	case "kill":
-		run.Kill = true
-	default:
-		return &commandError{text: "invalid --on-loss argument: '" + o.onLoss + "'", hint: "it is eio or kill"}
+	if o.patience, run.Kill, err = o.parseOnLoss(); err != nil {
+		return err
 	}
 	if o.cache != "strict" {
 		run.TTL, err = time.ParseDuration(o.cache)
 		if err != nil || run.TTL < 0 {
-			return &commandError{text: "invalid --cache argument: '" + o.cache + "'", hint: "it is strict, or a time such as 500ms or 3s"}
+			return &message.Error{Text: "invalid --cache argument: '" + o.cache + "'", Remedy: "it is strict, or a time such as 500ms or 3s"}
 		}
 	}
 	switch {
-	case o.mechanism == "ptrace" || o.naive && o.mechanism == "auto":
+	case o.mechanism == "ptrace" || (o.naive || regions) && o.mechanism == "auto":
 		run.Ptrace = true
+	case regions:
+		return message.Misuse("--in and --marks need ptrace: where a thread is, only a tracer knows")
 	case o.naive:
-		return misuse("--naive forwards by ptrace")
+		return message.Misuse("--naive forwards by ptrace")
 	case o.mechanism != "auto" && o.mechanism != "notify":
-		return &commandError{text: "invalid --mechanism argument: '" + o.mechanism + "'", hint: "it is auto, notify or ptrace"}
+		return &message.Error{Text: "invalid --mechanism argument: '" + o.mechanism + "'", Remedy: "it is auto, notify or ptrace"}
+	}
+	if run.Net && run.Ptrace {
+		return message.Misuse("--net remote needs user notification: a tracer cannot put sockets into a program")
 	}
 	if run.Path = programPath(args[0], view); run.Path == "" {
-		return &commandError{text: args[0] + ": not found on this host", hint: "name a program of the other host by its path"}
+		return &message.Error{Text: args[0] + ": not found on this host", Remedy: "name a program of the other host by its path"}
 	}
-	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help proxy"}
+	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help proxy"}
 	if o.debug {
 		run.Debug = func(format string, args ...any) { messages.Warn(fmt.Sprintf(format, args...)) }
+	}
+	if o.explain {
+		run.Explain = explainTo(std.Err)
+	}
+	if regions {
+		run.Regions.Notice = func(_ int, err error) { messages.Warn(err.Error()) }
 	}
 	if run.Conn, err = connect(o, std.Err); err != nil {
 		return err
 	}
 	defer run.Conn.Close()
+	var trace *proxyTrace
+	if o.trace != "" {
+		if trace, err = newProxyTrace(o.trace, o.traceFormat); err != nil {
+			return err
+		}
+		run.Events = trace.tell
+	}
 	status, err := run.Run(context.Background())
+	if trace != nil {
+		if terr := trace.close(); err == nil && terr != nil {
+			return terr
+		}
+	}
 	if o.stats != "" {
 		if serr := writeStats(o.stats, &run); err == nil {
 			err = serr
 		}
 	}
 	if err != nil {
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	if status.Signal != 0 {
 		return exitStatus(128 + int(status.Signal))
 	}
 	return exitStatus(status.Code)
+}
+
+// programOptions are the options about the program and which of its calls are executed there.
+func (o *proxyOptions) programOptions(run *proxy.Run, regions bool) error {
+	if run.Dir == "" {
+		run.Dir = "/"
+		if regions { // what is outside of them has to be able to use it
+			var err error
+			if run.Dir, err = os.Getwd(); err != nil {
+				return message.Fail("%v", err)
+			}
+			run.Here = true
+		}
+	}
+	for _, e := range o.env {
+		switch {
+		case e == "remote":
+			run.FarEnv = true
+		case strings.IndexByte(e, '=') > 0:
+			run.Env = append(run.Env, e)
+		default:
+			return &message.Error{Text: "invalid --env argument: '" + e + "'", Remedy: "it is NAME=VALUE or remote"}
+		}
+	}
+	if o.calls == "" {
+		return nil
+	}
+	e, err := filter.Parse(o.calls)
+	if err == nil {
+		run.Calls, err = e.Compile(filter.Table{})
+	}
+	if err != nil {
+		return cmdline.ConditionError("--calls", err)
+	}
+	if n := run.Calls.Needs(); n&^(filter.NeedArgs|filter.NeedComm|filter.NeedFD) != 0 {
+		return message.Misuse("--calls: what the condition asks for is not known before a call is executed")
+	}
+	return nil
 }
 
 // programPath finds a program of this host. One that is named by a path may be the other host's: that is for the run to find out.
@@ -235,34 +320,46 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 	if o.command != "" {
 		c, err := remote.DialCommand(o.command, stderr)
 		if err != nil {
-			return nil, fail("%v", err)
+			return nil, message.Fail("%v", err)
 		}
 		conn, err := client.New(c)
 		if err != nil {
-			return nil, &commandError{text: o.command + ": " + err.Error(), hint: "the command has to run 'farcall serve --stdio'"}
+			return nil, &message.Error{Text: o.command + ": " + err.Error(), Remedy: "the command has to run 'farcall serve --stdio'"}
 		}
 		return conn, nil
 	}
 	a, err := remote.ParseAddress(o.to)
 	if err != nil {
-		return nil, fail("%v", err)
+		return nil, message.Fail("%v", err)
 	}
 	var secure *tls.Config
 	if o.tls != "" {
 		if a.Network != "tcp" {
-			return nil, misuse("--tls is for tcp://")
+			return nil, message.Misuse("--tls is for tcp://")
 		}
 		if secure, err = certs.Client(o.tls, a.Host()); err != nil {
-			return nil, fail("%v", err)
+			return nil, message.Fail("%v", err)
 		}
 	}
-	c, err := remote.Dial(context.Background(), a, secure, stderr)
+	dial := func(ctx context.Context) (io.ReadWriteCloser, error) { return remote.Dial(ctx, a, secure, stderr) }
+	c, err := dial(context.Background())
 	if err != nil {
-		return nil, &commandError{text: err.Error(), hint: "is 'farcall serve --listen " + o.to + "' running?"}
+		return nil, &message.Error{Text: err.Error(), Remedy: "is 'farcall serve --listen " + o.to + "' running?"}
 	}
-	conn, err := client.New(c)
+	var lasting client.Lasting
+	if o.patience > 0 && !a.StartsServer() {
+		messages := &message.Printer{W: stderr, Name: "farcall"}
+		lasting = client.Lasting{Redial: dial, Patience: o.patience, Connected: func(again bool) {
+			if again {
+				messages.Warn("connected again")
+				return
+			}
+			messages.Warn(fmt.Sprintf("connection to the server lost, trying again for %v", o.patience))
+		}}
+	}
+	conn, err := client.NewLasting(c, lasting)
 	if err != nil {
-		return nil, fail("%s: %v", o.to, err)
+		return nil, message.Fail("%s: %v", o.to, err)
 	}
 	return conn, nil
 }
@@ -270,18 +367,14 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 // explainPath says where a path leads.
 func explainPath(std Streams, v proxy.View, name string) error {
 	if !path.IsAbs(name) {
-		return fail("%s: not an absolute path", name)
+		return message.Fail("%s: not an absolute path", name)
 	}
 	side, far, rule := v.Place(name)
-	why := "no rule"
-	if rule != nil {
-		why = "rule " + rule.Glob + ", " + rule.From
-	}
 	fmt.Fprintf(std.Out, "%s: %v", name, side)
 	if side != proxy.Local && side != proxy.Hide && far != name {
 		fmt.Fprintf(std.Out, ", as %s", far)
 	}
-	fmt.Fprintf(std.Out, " (%s)\n", why)
+	fmt.Fprintf(std.Out, " (%s)\n", ruleText(rule))
 	return nil
 }
 
@@ -299,7 +392,7 @@ func writeStats(file string, run *proxy.Run) error {
 		err = os.WriteFile(file, append(b, '\n'), 0o666)
 	}
 	if err != nil {
-		return fail("%v", err)
+		return message.Fail("%v", err)
 	}
 	return nil
 }

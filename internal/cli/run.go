@@ -1,9 +1,11 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
+
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 
 	"github.com/spf13/cobra"
 )
@@ -41,7 +43,7 @@ func newRunCommand(called string, std Streams) *cobra.Command {
 		Short:                 "Run a program with some of its system calls changed",
 		DisableFlagParsing:    true,
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeTrace,
+		ValidArgsFunction:     cmdline.Complete,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if status := runMain(called, args, std); status != 0 {
 				return exitStatus(status)
@@ -56,28 +58,12 @@ func newRunCommand(called string, std Streams) *cobra.Command {
 func printRunHelp(w io.Writer) { fmt.Fprint(w, runHelp) }
 
 func runMain(called string, args []string, std Streams) int {
-	messages := &Messages{w: std.Err, name: called, help: "farcall run -h"}
-	request, err := parseTrace(called, false, args)
-	if err == nil && request.action == actionTrace {
-		o := request.options
-		o.Silent, o.Quiet = true, QuietAll
+	messages := &message.Printer{W: std.Err, Name: called, Help: "farcall run -h"}
+	return tracing(args, std, messages, printRunHelp, func(o *cmdline.Options) error {
+		o.Silent, o.Quiet = true, cmdline.QuietAll
 		if len(o.Rules) == 0 && len(o.Injections) == 0 {
-			err = misuse("nothing to do: give --rule, --rules or --inject")
+			return message.Misuse("nothing to do: give --rule, --rules or --inject")
 		}
-	}
-	if err != nil {
-		messages.Error(err)
-		return exitFailure
-	}
-	switch request.action {
-	case actionHelp:
-		printRunHelp(std.Out)
-		return 0
-	case actionVersion:
-		printVersion(std.Out, false)
-		return 0
-	case actionNothing:
-		return 0
-	}
-	return runTrace(context.Background(), request.options, std, messages)
+		return nil
+	})
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 )
 
 // compareRow is a command line that farcall, called strace, and the strace of the machine must
@@ -221,13 +224,13 @@ func straceAnswer(t *testing.T, argv []string) answer {
 // ownAnswer is traceMain up to the point where tracing would begin.
 func ownAnswer(argv []string) answer {
 	var b strings.Builder
-	m := &Messages{w: &b, name: "strace", help: "strace -h", asStrace: true}
-	request, err := parseTrace("strace", true, argv)
-	for _, w := range request.warnings {
+	m := &message.Printer{W: &b, Name: "strace", Help: "strace -h", AsStrace: true}
+	request, err := cmdline.Parse("strace", true, argv)
+	for _, w := range request.Warnings {
 		m.Warn(w)
 	}
-	if err == nil && request.action == actionTrace {
-		err = prepareTrace(request.options)
+	if err == nil && request.Action == cmdline.ActionTrace {
+		err = prepareTrace(request.Options)
 	}
 	if err != nil {
 		m.Error(err)
@@ -268,12 +271,12 @@ func TestAbbreviationsLikeStrace(t *testing.T) {
 	}
 	needStrace(t)
 	tried := map[string]bool{}
-	for _, o := range traceOptions {
-		if o.later || o.id == optTips { // tips are shown, and are never the same
+	for _, name := range cmdline.LongOptions() {
+		if name == "tips" { // they are shown, and are never the same
 			continue
 		}
-		for n := 1; n <= len(o.long); n++ {
-			word := "--" + o.long[:n]
+		for n := 1; n <= len(name); n++ {
+			word := "--" + name[:n]
 			if tried[word] {
 				continue
 			}
@@ -334,7 +337,7 @@ func TestStatusOfMain(t *testing.T) {
 
 // TestOwnProcess: the tracer cannot be its own tracee.
 func TestOwnProcess(t *testing.T) {
-	_, err := parseTrace("strace", true, []string{"-p", fmt.Sprint(os.Getpid())})
+	_, err := cmdline.Parse("strace", true, []string{"-p", fmt.Sprint(os.Getpid())})
 	if err == nil {
 		t.Fatal("accepted")
 	}

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"farcall/internal/cmdline"
 	"farcall/internal/linux"
+	"farcall/internal/message"
 	"farcall/symbols"
 
 	"github.com/spf13/cobra"
@@ -71,37 +73,21 @@ type object struct {
 	program bool     // the process's program itself
 }
 
-// matches reports whether the object is what a pattern's object part names: its path, its name,
-// its name without what follows .so, or a glob of these.
-func (o *object) matches(want string) bool {
-	if want == "" || want == o.name {
-		return true
-	}
-	base := path.Base(o.name)
-	bare, _, _ := strings.Cut(base, ".so")
-	for _, name := range []string{base, bare, o.name} {
-		if ok, err := path.Match(want, name); name == want || ok && err == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // runSymbols is the command.
 func runSymbols(std Streams, o symbolsOptions, attached bool, args []string) error {
 	if o.demangle != "yes" && o.demangle != "no" {
-		return &commandError{text: "invalid --demangle argument: '" + o.demangle + "'", hint: "it is yes or no"}
+		return &message.Error{Text: "invalid --demangle argument: '" + o.demangle + "'", Remedy: "it is yes or no"}
 	}
 	if o.sections && o.segments {
-		return misuse("--sections and --segments exclude each other")
+		return message.Misuse("--sections and --segments exclude each other")
 	}
-	messages := &Messages{w: std.Err, name: "farcall", help: "farcall help symbols"}
+	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help symbols"}
 	var objects []object
 	process := 0
 	if attached {
 		n, err := strconv.Atoi(o.pid)
 		if err != nil || n <= 0 {
-			return &commandError{text: "Invalid process id: '" + o.pid + "'", hint: pidHint}
+			return &message.Error{Text: "Invalid process id: '" + o.pid + "'", Remedy: cmdline.PIDHint}
 		}
 		if objects, err = processObjects(n, messages); err != nil {
 			return err
@@ -109,7 +95,7 @@ func runSymbols(std Streams, o symbolsOptions, attached bool, args []string) err
 		process = n
 	} else {
 		if len(args) == 0 {
-			return misuse("no file given")
+			return message.Misuse("no file given")
 		}
 		f, err := openSymbols(args[0])
 		if err != nil {
@@ -118,7 +104,7 @@ func runSymbols(std Streams, o symbolsOptions, attached bool, args []string) err
 		objects, args = []object{{name: args[0], file: f}}, args[1:]
 	}
 	if (o.sections || o.segments) && len(args) > 0 {
-		return misuse("--sections and --segments take no pattern")
+		return message.Misuse("--sections and --segments take no pattern")
 	}
 
 	out := newSymbolPrinter(std.Out, o, process != 0)
@@ -133,7 +119,7 @@ func runSymbols(std Streams, o symbolsOptions, attached bool, args []string) err
 			empty = !out.all(&objects[i]) && empty
 		}
 		if empty {
-			return &commandError{text: symbolSubject(objects, process) + ": no symbols", hint: strippedHint}
+			return &message.Error{Text: symbolSubject(objects, process) + ": no symbols", Remedy: strippedHint}
 		}
 	default:
 		var problems []error
@@ -174,7 +160,7 @@ func symbolSubject(objects []object, process int) string {
 func findSymbols(out *symbolPrinter, objects []object, process int, arg string) error {
 	p, err := symbols.ParsePattern(arg)
 	if err != nil {
-		return &commandError{text: strings.TrimPrefix(err.Error(), "symbols: ")}
+		return &message.Error{Text: strings.TrimPrefix(err.Error(), "symbols: ")}
 	}
 	found, looked := false, false
 	var near symbols.NotFoundError
@@ -183,7 +169,7 @@ func findSymbols(out *symbolPrinter, objects []object, process int, arg string) 
 	for i := range objects {
 		ob := &objects[i]
 		q := p
-		if !ob.matches(p.Object) {
+		if !p.InObject(ob.name) {
 			// What looks like an object's name may be part of a name.
 			q = symbols.Pattern{Text: arg, Name: arg}
 			if process != 0 || p.HasAddr || p.Line > 0 {
@@ -213,7 +199,7 @@ func findSymbols(out *symbolPrinter, objects []object, process int, arg string) 
 			}
 		case errors.Is(err, symbols.ErrNoLines):
 			if other == nil {
-				other = &commandError{text: ob.name + ": no line numbers for '" + arg + "'", hint: "compile with -g, or install the debug files"}
+				other = &message.Error{Text: ob.name + ": no line numbers for '" + arg + "'", Remedy: "compile with -g, or install the debug files"}
 			}
 		default:
 			other = err
@@ -228,16 +214,16 @@ func findSymbols(out *symbolPrinter, objects []object, process int, arg string) 
 		if process == 0 {
 			hint = "the file is " + path.Base(subject)
 		}
-		return &commandError{text: subject + ": no object '" + p.Object + "'", hint: hint}
+		return &message.Error{Text: subject + ": no object '" + p.Object + "'", Remedy: hint}
 	case p.HasAddr:
-		return &commandError{text: subject + ": nothing of an object is at " + arg}
+		return &message.Error{Text: subject + ": nothing of an object is at " + arg}
 	case p.Line > 0 && other == nil:
-		return &commandError{text: subject + ": no code for '" + arg + "'", hint: "no source file of that name was compiled in, or it has no code from that line on"}
+		return &message.Error{Text: subject + ": no code for '" + arg + "'", Remedy: "no source file of that name was compiled in, or it has no code from that line on"}
 	case other != nil:
 		return other
 	}
 	near.Pattern = p.Text
-	return &commandError{text: subject + ": " + near.Error(), hint: near.Hint()}
+	return &message.Error{Text: subject + ": " + near.Error(), Remedy: near.Hint()}
 }
 
 // openSymbols opens a file, with a hint where it cannot be.
@@ -254,9 +240,9 @@ func openSymbols(name string) (*symbols.File, error) {
 				hint = "the program of that name: farcall symbols " + path
 			}
 		}
-		return nil, &commandError{text: name + ": " + errnoText(p.Err), hint: hint}
+		return nil, &message.Error{Text: name + ": " + errnoText(p.Err), Remedy: hint}
 	}
-	return nil, &commandError{text: name + ": " + strings.TrimPrefix(err.Error(), "elf: "), hint: formatHint(err)}
+	return nil, &message.Error{Text: name + ": " + strings.TrimPrefix(err.Error(), "elf: "), Remedy: formatHint(err)}
 }
 
 // formatHint is the remedy for a file that cannot be read as ELF.

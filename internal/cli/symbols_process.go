@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"strconv"
 
+	"farcall/internal/cmdline"
 	"farcall/internal/linux"
+	"farcall/internal/message"
 	"farcall/symbols"
 
 	"golang.org/x/sys/unix"
@@ -36,16 +38,16 @@ var strerrors = map[unix.Errno]string{
 
 // processObjects opens everything a process has loaded, in order of address. What cannot be opened
 // is left out with a warning.
-func processObjects(pid int, messages *Messages) ([]object, error) {
+func processObjects(pid int, messages *message.Printer) ([]object, error) {
 	id := strconv.Itoa(pid)
 	im, err := linux.ReadImages(pid)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH):
-		return nil, &commandError{text: "process " + id + ": No such process", hint: pidHint}
+		return nil, &message.Error{Text: "process " + id + ": No such process", Remedy: cmdline.PIDHint}
 	case err != nil:
-		return nil, &commandError{text: "process " + id + ": " + errnoText(err), hint: "'farcall doctor -p " + id + "' says what stands in the way"}
+		return nil, &message.Error{Text: "process " + id + ": " + errnoText(err), Remedy: "'farcall doctor -p " + id + "' says what stands in the way"}
 	case len(im.Files) == 0:
-		return nil, &commandError{text: "process " + id + ": nothing is loaded", hint: "it is a kernel thread, or it has ended"}
+		return nil, &message.Error{Text: "process " + id + ": nothing is loaded", Remedy: "it is a kernel thread, or it has ended"}
 	}
 	var out []object
 	for i, image := range im.Files {
@@ -85,7 +87,7 @@ func processObjects(pid int, messages *Messages) ([]object, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, &commandError{text: "process " + id + ": none of its files can be read", hint: "'farcall doctor -p " + id + "' says what stands in the way"}
+		return nil, &message.Error{Text: "process " + id + ": none of its files can be read", Remedy: "'farcall doctor -p " + id + "' says what stands in the way"}
 	}
 	return out, nil
 }

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"context"
+	"io"
+
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 
 	"github.com/spf13/cobra"
 )
@@ -14,7 +18,7 @@ func newTraceCommand(called string, std Streams) *cobra.Command {
 		Short:                 "Print the system calls and signals of a program",
 		DisableFlagParsing:    true,
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeTrace,
+		ValidArgsFunction:     cmdline.Complete,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if status := traceMain(called, false, args, std); status != 0 {
 				return exitStatus(status)
@@ -23,7 +27,7 @@ func newTraceCommand(called string, std Streams) *cobra.Command {
 		},
 	}
 	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		printTraceHelp(cmd.OutOrStdout(), "farcall trace")
+		cmdline.PrintHelp(cmd.OutOrStdout(), "farcall trace")
 	})
 	return cmd
 }
@@ -35,25 +39,33 @@ func traceMain(called string, asStrace bool, args []string, std Streams) int {
 	if asStrace {
 		command = "strace"
 	}
-	messages := &Messages{w: std.Err, name: called, help: command + " -h", asStrace: asStrace}
+	messages := &message.Printer{W: std.Err, Name: called, Help: command + " -h", AsStrace: asStrace}
+	return tracing(args, std, messages, func(w io.Writer) { cmdline.PrintHelp(w, command) }, nil)
+}
 
-	request, err := parseTrace(called, asStrace, args)
-	for _, w := range request.warnings {
+// tracing is what "farcall trace" and "farcall run" have in common. check, if not nil, sees the options before they
+// are acted on.
+func tracing(args []string, std Streams, messages *message.Printer, help func(io.Writer), check func(*cmdline.Options) error) int {
+	request, err := cmdline.Parse(messages.Name, messages.AsStrace, args)
+	for _, w := range request.Warnings {
 		messages.Warn(w)
+	}
+	if err == nil && request.Action == cmdline.ActionTrace && check != nil {
+		err = check(request.Options)
 	}
 	if err != nil {
 		messages.Error(err)
 		return exitFailure
 	}
-	switch request.action {
-	case actionHelp:
-		printTraceHelp(std.Out, command)
+	switch request.Action {
+	case cmdline.ActionHelp:
+		help(std.Out)
 		return 0
-	case actionVersion:
-		printVersion(std.Out, asStrace)
+	case cmdline.ActionVersion:
+		printVersion(std.Out, messages.AsStrace)
 		return 0
-	case actionNothing:
+	case cmdline.ActionNothing:
 		return 0
 	}
-	return runTrace(context.Background(), request.options, std, messages)
+	return runTrace(context.Background(), request.Options, std, messages)
 }

@@ -6,13 +6,14 @@ import (
 
 	"farcall"
 	"farcall/decode"
+	"farcall/internal/cmdline"
 	"farcall/syscalls"
 )
 
 // A dumper writes the data that calls transfer, in full, behind their lines (-e read=, -e write=). It
 // reads the program's memory when the call has returned.
 type dumper struct {
-	read, write *NumberSet
+	read, write *cmdline.NumberSet
 	task        *farcall.Task // of the line that is being written
 	buf         []byte
 }

@@ -11,14 +11,16 @@ import (
 
 	"farcall/decode"
 	"farcall/event"
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 
 	"golang.org/x/sys/unix"
 )
 
 // A traceOutput is where the trace goes: one file for all threads, or one for each.
 type traceOutput struct {
-	opts     *TraceOptions
-	messages *Messages
+	opts     *cmdline.Options
+	messages *message.Printer
 	whole    bool    // lines are kept back until it is known whether they are shown
 	shared   *stream // nil with -ff
 	streams  map[int]*stream
@@ -44,7 +46,7 @@ const flushAfter = 100 * time.Millisecond
 
 // openTraceOutput opens what the trace is written to. whole says that it is known only at the end of a call whether it
 // is shown.
-func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages, whole bool) (*traceOutput, error) {
+func openTraceOutput(opts *cmdline.Options, std Streams, messages *message.Printer, whole bool) (*traceOutput, error) {
 	o := &traceOutput{opts: opts, messages: messages, whole: whole, streams: map[int]*stream{}}
 	o.dumper.read, o.dumper.write = opts.ReadDump, opts.WriteDump
 	command, pipes := opts.Pipes()
@@ -57,7 +59,7 @@ func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages, whole 
 			return nil, err
 		}
 		if err := cmd.Start(); err != nil {
-			return nil, fail("Can't popen '%s': %s", command, reason(err))
+			return nil, message.Fail("Can't popen '%s': %s", command, reason(err))
 		}
 		o.command, o.pipe = cmd, w
 		o.shared = o.newStream(w, false, false)
@@ -70,7 +72,7 @@ func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages, whole 
 		if err != nil {
 			return nil, err
 		}
-		o.shared = o.newStream(f, false, opts.Color == ColorAlways)
+		o.shared = o.newStream(f, false, opts.Color == cmdline.ColorAlways)
 	}
 	return o, nil
 }
@@ -85,7 +87,7 @@ func (keepOpen) Close() error { return nil }
 // the same place: nothing is held back.
 func (o *traceOutput) newStream(w io.WriteCloser, live, color bool) *stream {
 	s := &stream{file: w}
-	if o.opts.Format == FormatJSON {
+	if o.opts.Format == cmdline.FormatJSON {
 		s.enc = event.NewJSON(w, event.JSONOptions{FlushEach: live})
 		return s
 	}
@@ -107,7 +109,7 @@ func (o *traceOutput) textOptions() event.TextOptions {
 		Relative: opts.Relative, RelPrecision: event.Precision(opts.RelPrecision.Digits()),
 		Durations: opts.CallTimes, DurPrecision: event.Precision(opts.CallPrecision.Digits()),
 		IP: opts.InstructionPtr, Number: opts.SyscallNumber, Columns: opts.AlignColumn,
-		WholeLines: opts.Status != AllStatuses || o.whole,
+		WholeLines: opts.Status != cmdline.AllStatuses || o.whole,
 	}
 	if !opts.Abbrev.IsAll() {
 		t.VerboseCall = func(c *decode.Call) bool { return !opts.Abbrev.Has(c.ABI, c.Number) }
@@ -128,7 +130,7 @@ func (o *traceOutput) textOptions() event.TextOptions {
 }
 
 var hexStyles = [...]event.HexStyle{
-	HexNone: event.HexNone, HexNonASCIIChars: event.HexNonASCIIChars, HexNonASCII: event.HexNonASCII, HexAll: event.HexAll,
+	cmdline.HexNone: event.HexNone, cmdline.HexNonASCIIChars: event.HexNonASCIIChars, cmdline.HexNonASCII: event.HexNonASCII, cmdline.HexAll: event.HexAll,
 }
 
 // open returns the stream of a thread if there is one.
@@ -155,7 +157,7 @@ func (o *traceOutput) of(tid int) *stream {
 		}
 		s = o.newStream(keepOpen{io.Discard}, false, false)
 	} else {
-		s = o.newStream(f, false, o.opts.Color == ColorAlways)
+		s = o.newStream(f, false, o.opts.Color == cmdline.ColorAlways)
 	}
 	o.streams[tid] = s
 	return s
@@ -288,7 +290,7 @@ func (o *traceOutput) write(f func(io.Writer) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.shared == nil {
-		o.keep(f(o.messages.w))
+		o.keep(f(o.messages.W))
 		return
 	}
 	o.keep(o.shared.enc.Flush())
@@ -321,7 +323,7 @@ func (o *traceOutput) close() error {
 	if err == nil {
 		return nil
 	}
-	var known *commandError
+	var known *message.Error
 	switch {
 	case errors.As(err, &known):
 		return err
@@ -335,5 +337,5 @@ func (o *traceOutput) close() error {
 	if name == "" {
 		name = "standard error"
 	}
-	return &commandError{text: "cannot write the trace: " + name + ": " + reason(err), hint: outputHint(err)}
+	return &message.Error{Text: "cannot write the trace: " + name + ": " + reason(err), Remedy: outputHint(err)}
 }

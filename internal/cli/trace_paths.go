@@ -8,18 +8,19 @@ import (
 	"farcall"
 	"farcall/decode"
 	"farcall/event"
+	"farcall/internal/cmdline"
 	"farcall/syscalls"
 )
 
 // A pathFilter chooses the calls that are about certain files (-P) or descriptors (--trace-fds).
 type pathFilter struct {
 	paths map[string]bool
-	fds   *NumberSet
+	fds   *cmdline.NumberSet
 	byFD  bool // descriptors have to be looked up for the sake of paths
 }
 
 // newPathFilter resolves the paths of -P: what a symbolic link leads to counts too.
-func newPathFilter(o *TraceOptions, say func(string)) *pathFilter {
+func newPathFilter(o *cmdline.Options, say func(string)) *pathFilter {
 	p := &pathFilter{paths: map[string]bool{}, fds: o.TraceFDs, byFD: len(o.Paths) > 0}
 	for _, path := range o.Paths {
 		p.paths[path] = true
@@ -31,7 +32,7 @@ func newPathFilter(o *TraceOptions, say func(string)) *pathFilter {
 			continue
 		}
 		p.paths[real] = true
-		if !o.Quiet.Has(QuietPathResolution) {
+		if !o.Quiet.Has(cmdline.QuietPathResolution) {
 			quote := func(s string) string { return string((&event.Style{}).AppendQuoted(nil, []byte(s))) }
 			say("Requested path " + quote(path) + " resolved into " + quote(real))
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"farcall/event"
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 	"farcall/internal/profile"
 )
 
@@ -17,28 +19,20 @@ type profiling struct {
 	file    *os.File
 }
 
-func (p *traceParser) profile(opt parsedOption) error {
-	if opt.arg == "" {
-		return badArgument(opt, "the name of a file")
-	}
-	p.o.Profile = opt.arg
-	return nil
-}
-
 // openProfile makes the file, so that it is not after the run that its name turns out to be wrong.
-func openProfile(o *TraceOptions) (*profiling, error) {
+func openProfile(o *cmdline.Options) (*profiling, error) {
 	if o.Profile == "" {
 		return nil, nil
 	}
 	f, err := os.Create(o.Profile)
 	if err != nil {
-		return nil, fail("--profile: cannot write '%s': %s", o.Profile, reason(err))
+		return nil, message.Fail("--profile: cannot write '%s': %s", o.Profile, reason(err))
 	}
 	return &profiling{profile.New(profiled(o), strings.Join(o.Command, " ")), f}, nil
 }
 
 // profiled is the file that the profile is about: that of the program, or of the first process that is attached to; "" if it is not known.
-func profiled(o *TraceOptions) string {
+func profiled(o *cmdline.Options) string {
 	file := ""
 	switch {
 	case len(o.Command) > 0:
@@ -66,7 +60,7 @@ func (p *profiling) close() error {
 		err = cerr
 	}
 	if err != nil {
-		return fail("--profile: cannot write '%s': %s", p.file.Name(), reason(err))
+		return message.Fail("--profile: cannot write '%s': %s", p.file.Name(), reason(err))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"farcall"
 	"farcall/filter"
+	"farcall/internal/cmdline"
 	"farcall/internal/inject"
 )
 
@@ -12,7 +13,7 @@ import (
 // only where what the program starts is meant, too.
 func (r *traceRun) refuse(t *farcall.Options) {
 	o := r.opts
-	if o.Status.Has(StatusFailed) || o.Summary != SummaryOff || len(o.Paths) > 0 || o.TraceFDs != nil || t.Calls == nil ||
+	if o.Status.Has(cmdline.StatusFailed) || o.Summary != cmdline.SummaryOff || len(o.Paths) > 0 || o.TraceFDs != nil || t.Calls == nil ||
 		len(o.Attach) > 0 || !o.Follow {
 		return
 	}

@@ -11,31 +11,11 @@ import (
 	"farcall"
 	"farcall/action"
 	"farcall/filter"
+	"farcall/internal/cmdline"
 	"farcall/internal/inject"
+	"farcall/internal/message"
 	"farcall/rule"
 )
-
-// TraceRules are what is to be done to calls.
-type TraceRules struct {
-	Rules   []ruleSource
-	DryRun  bool // --dry-run
-	Explain bool // --explain
-	Emulate bool // --emulate
-	Silent  bool // farcall run: nothing of calls is shown
-}
-
-// A ruleSource is a --rule or a --rules.
-type ruleSource struct {
-	text string
-	file bool // text is the name of a file
-}
-
-func ruleOption(file bool) func(*traceParser, parsedOption) error {
-	return func(p *traceParser, opt parsedOption) error {
-		p.o.Rules = append(p.o.Rules, ruleSource{opt.arg, file})
-		return nil
-	}
-}
 
 // readRules reads all rules of a run.
 func (r *traceRun) readRules(describe *farcall.Options) error {
@@ -47,26 +27,26 @@ func (r *traceRun) readRules(describe *farcall.Options) error {
 		Logged: func(c *farcall.Call) { r.out.say(c.Name() + " of process " + strconv.Itoa(c.PID)) },
 	}
 	for _, s := range r.opts.Rules {
-		if !s.file {
-			one, err := rule.Parse(s.text, env)
+		if !s.File {
+			one, err := rule.Parse(s.Text, env)
 			if err != nil {
-				return conditionError("--rule", err)
+				return cmdline.ConditionError("--rule", err)
 			}
 			r.rules = append(r.rules, one)
 			continue
 		}
-		text, err := os.ReadFile(s.text)
+		text, err := os.ReadFile(s.Text)
 		if err != nil {
 			var pe *fs.PathError
 			if errors.As(err, &pe) {
 				err = pe.Err
 			}
-			return fail("--rules: cannot read '%s': %s", s.text, reason(err))
+			return message.Fail("--rules: cannot read '%s': %s", s.Text, reason(err))
 		}
-		more, err := rule.ParseFile(s.text, string(text), env)
+		more, err := rule.ParseFile(s.Text, string(text), env)
 		var fe *rule.FileError
 		if errors.As(err, &fe) {
-			return conditionError(fe.Name+":"+strconv.Itoa(fe.Line), fe.Err)
+			return cmdline.ConditionError(fe.Name+":"+strconv.Itoa(fe.Line), fe.Err)
 		}
 		r.rules = append(r.rules, more...)
 	}
@@ -94,7 +74,7 @@ func (r *traceRun) addRules(t *farcall.Options) {
 func (r *traceRun) inKernel(one *rule.Rule) bool {
 	o := r.opts
 	if one.If != nil || len(one.Actions) != 1 || one.Actions[0].Errno == 0 || o.DryRun || len(o.Attach) > 0 || !o.Follow || len(o.Regions.In) > 0 ||
-		o.Seccomp == SeccompOff || startsPrograms(one.Calls) || !o.Silent && !one.Calls.Intersect(o.Calls).IsEmpty() {
+		o.Seccomp == cmdline.SeccompOff || startsPrograms(one.Calls) || !o.Silent && !one.Calls.Intersect(o.Calls).IsEmpty() {
 		return false
 	}
 	for _, other := range r.rules {
@@ -153,7 +133,7 @@ func (r *traceRun) kernelRules(t *farcall.Options) {
 // explain is --explain.
 func (r *traceRun) explain(w io.Writer) error {
 	if len(r.rules) == 0 {
-		return misuse("--explain needs --rule or --rules")
+		return message.Misuse("--explain needs --rule or --rules")
 	}
 	return rule.Explain(w, r.rules, r.inKernel)
 }

@@ -14,8 +14,10 @@ import (
 	"farcall"
 	"farcall/decode"
 	"farcall/filter"
+	"farcall/internal/cmdline"
 	"farcall/internal/doctor"
 	"farcall/internal/linux"
+	"farcall/internal/message"
 	"farcall/rule"
 	"farcall/syscalls"
 	descriptions "farcall/syscalls/linux"
@@ -25,7 +27,7 @@ import (
 
 // runTrace traces as the options say and returns the exit status. A program that was killed takes farcall
 // with it: by the same signal.
-func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Messages) int {
+func runTrace(_ context.Context, opts *cmdline.Options, std Streams, messages *message.Printer) int {
 	status, err := traceAs(takeDaemonRole(), opts, std, messages)
 	if err != nil {
 		messages.Error(err)
@@ -34,15 +36,15 @@ func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Mess
 	return status
 }
 
-func traceAs(role daemonRole, opts *TraceOptions, std Streams, messages *Messages) (int, error) {
+func traceAs(role daemonRole, opts *cmdline.Options, std Streams, messages *message.Printer) (int, error) {
 	if role.middle {
-		return 0, opts.startDaemon(role)
+		return 0, startDaemon(opts.Daemon, role)
 	}
 	if err := prepareTrace(opts); err != nil {
 		return 0, err
 	}
 	r := &traceRun{opts: opts, std: std, messages: messages, role: role}
-	if opts.Daemon != DaemonNone && role.adopt == 0 {
+	if opts.Daemon != cmdline.DaemonNone && role.adopt == 0 {
 		return 0, r.becomeProgram()
 	}
 	return r.run()
@@ -50,9 +52,9 @@ func traceAs(role daemonRole, opts *TraceOptions, std Streams, messages *Message
 
 // A traceRun is one run of "farcall trace".
 type traceRun struct {
-	opts     *TraceOptions
+	opts     *cmdline.Options
 	std      Streams
-	messages *Messages
+	messages *message.Printer
 	role     daemonRole
 	tracer   *farcall.Tracer
 	out      *traceOutput
@@ -80,7 +82,9 @@ func (r *traceRun) prepare() (options farcall.Options, err error) {
 		return options, err
 	}
 	r.addRules(&options)
-	r.narrow(&options)
+	if err := r.narrow(&options); err != nil {
+		return options, err
+	}
 	r.refuse(&options)
 	r.kernelRules(&options)
 	return options, nil
@@ -162,19 +166,19 @@ func (r *traceRun) launchFailed() {
 	if launch.Op == "execve" {
 		text = "exec: " + reason(launch.Err)
 	}
-	r.out.tell(&commandError{text: text, hint: doctor.LaunchHint(launch)})
+	r.out.tell(&message.Error{Text: text, Remedy: doctor.LaunchHint(launch)})
 }
 
 // lookedUp is what to say about descriptors and process ids.
-func lookedUp(o *TraceOptions) linux.Show {
+func lookedUp(o *cmdline.Options) linux.Show {
 	var s linux.Show
 	for _, x := range []struct {
 		wanted bool
 		show   linux.Show
 	}{
-		{o.DecodeFDs.Has(FDPath), linux.Paths}, {o.DecodeFDs.Has(FDSocket), linux.Sockets},
-		{o.DecodeFDs.Has(FDDevice), linux.Devices}, {o.DecodeFDs.Has(FDPidfd), linux.PIDFDs},
-		{o.DecodePIDs.Has(PIDComm), linux.Commands}, {o.DecodePIDs.Has(PIDNamespace), linux.Namespaces},
+		{o.DecodeFDs.Has(cmdline.FDPath), linux.Paths}, {o.DecodeFDs.Has(cmdline.FDSocket), linux.Sockets},
+		{o.DecodeFDs.Has(cmdline.FDDevice), linux.Devices}, {o.DecodeFDs.Has(cmdline.FDPidfd), linux.PIDFDs},
+		{o.DecodePIDs.Has(cmdline.PIDComm), linux.Commands}, {o.DecodePIDs.Has(cmdline.PIDNamespace), linux.Namespaces},
 	} {
 		if x.wanted {
 			s |= x.show
@@ -187,10 +191,10 @@ func lookedUp(o *TraceOptions) linux.Show {
 func (r *traceRun) traceOptions() farcall.Options {
 	o := r.opts
 	t := farcall.Options{
-		Follow: o.Follow, Classic: !o.Seize, KillOnExit: o.KillOnExit, KeepProcessors: o.CPU == CPUOff,
+		Follow: o.Follow, Classic: !o.Seize, KillOnExit: o.KillOnExit, KeepProcessors: o.CPU == cmdline.CPUOff,
 		Regions:   o.Regions,
-		Usage:     o.Summary != SummaryOff && !o.WallClock,
-		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
+		Usage:     o.Summary != cmdline.SummaryOff && !o.WallClock,
+		Undecoded: o.Summary == cmdline.SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
 	t.Regions.Notice = func(pid int, err error) { r.out.say(fmt.Sprintf("process %d: %v", pid, err)) }
@@ -203,7 +207,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
-	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 || o.StopWhen != nil && !o.KillOnExit {
+	if o.Seccomp == cmdline.SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 || o.StopWhen != nil && !o.KillOnExit {
 		t.Seccomp = farcall.SeccompOff
 	}
 	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()
@@ -292,20 +296,20 @@ func (r *traceRun) attach() error {
 
 // attachError gives strace's message for a process that cannot be traced, and what may help.
 func (r *traceRun) attachError(pid int, err error) error {
-	c := &commandError{text: err.Error(), hint: doctor.AttachHint(err)}
+	c := &message.Error{Text: err.Error(), Remedy: doctor.AttachHint(err)}
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		request := "PTRACE_SEIZE"
 		if !r.opts.Seize {
 			request = "PTRACE_ATTACH"
 		}
-		c.text = "attach: ptrace(" + request + ", " + strconv.Itoa(pid) + "): " + reason(errno)
+		c.Text = "attach: ptrace(" + request + ", " + strconv.Itoa(pid) + "): " + reason(errno)
 	}
 	return c
 }
 
 // environment applies -E to farcall's own environment.
-func environment(changes []EnvChange) []string {
+func environment(changes []cmdline.EnvChange) []string {
 	env := os.Environ()
 	for _, c := range changes {
 		kept := env[:0]
@@ -326,7 +330,7 @@ func environment(changes []EnvChange) []string {
 func credential(name string) (*farcall.Credential, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, &commandError{text: "Cannot find user '" + name + "'"}
+		return nil, &message.Error{Text: "Cannot find user '" + name + "'"}
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {
@@ -355,9 +359,9 @@ func readDescriptions(name string) (*syscalls.Table, error) {
 	var pe *fs.PathError
 	switch {
 	case errors.As(err, &pe):
-		return nil, fail("--describe: cannot read '%s': %s", name, reason(err))
+		return nil, message.Fail("--describe: cannot read '%s': %s", name, reason(err))
 	case err != nil:
-		return nil, &commandError{text: "--describe: " + err.Error(), hint: "docs/HOWTO-add-a-system-call.md explains the language"}
+		return nil, &message.Error{Text: "--describe: " + err.Error(), Remedy: "docs/HOWTO-add-a-system-call.md explains the language"}
 	}
 	return t, nil
 }

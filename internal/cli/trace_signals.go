@@ -8,6 +8,8 @@ import (
 	"time"
 	"unsafe"
 
+	"farcall/internal/cmdline"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -32,7 +34,7 @@ const oneRequest = 200 * time.Millisecond
 // and a program, signals that the terminal sends to both are left to the program.
 func (r *traceRun) catchInterrupts() *interrupts {
 	in := &interrupts{ch: make(chan os.Signal, 4), done: make(chan struct{})}
-	ignore := r.opts.Interruptible >= InterruptNever
+	ignore := r.opts.Interruptible >= cmdline.InterruptNever
 	var wanted []os.Signal
 	for _, s := range fatal {
 		if s == unix.SIGHUP && signal.Ignored(s) || s == unix.SIGINT && signal.Ignored(s) {
@@ -40,7 +42,7 @@ func (r *traceRun) catchInterrupts() *interrupts {
 		}
 		wanted = append(wanted, s)
 	}
-	if r.opts.Interruptible == InterruptNeverTSTP {
+	if r.opts.Interruptible == cmdline.InterruptNeverTSTP {
 		wanted = append(wanted, unix.SIGTSTP)
 	}
 	if len(wanted) > 0 {

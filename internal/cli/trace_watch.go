@@ -8,6 +8,7 @@ import (
 	"farcall"
 	"farcall/event"
 	"farcall/filter"
+	"farcall/internal/cmdline"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +18,7 @@ import (
 // strace says on standard error.
 type watcher struct {
 	run     *traceRun
-	opts    *TraceOptions
+	opts    *cmdline.Options
 	summary *event.Summary
 	shown   uint64
 	leaving bool // everything is to be let go: what comes until then is our own doing
@@ -36,7 +37,7 @@ type shown struct {
 
 func newWatcher(r *traceRun) *watcher {
 	w := &watcher{run: r, opts: r.opts, tasks: map[int]*farcall.Task{}, abis: map[int]syscalls.ABI{}}
-	if r.opts.Summary != SummaryOff {
+	if r.opts.Summary != cmdline.SummaryOff {
 		w.summary = event.NewSummary()
 	}
 	if len(r.opts.Paths) > 0 || r.opts.TraceFDs != nil {
@@ -77,15 +78,15 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			return
 		}
 	case event.Created:
-		if w.opts.Format == FormatJSON {
+		if w.opts.Format == cmdline.FormatJSON {
 			w.print(t, ev)
 		}
-		if !w.opts.Quiet.Has(QuietAttach) {
+		if !w.opts.Quiet.Has(cmdline.QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " attached")
 		}
 		return
 	case event.Attached:
-		if w.opts.Format == FormatJSON {
+		if w.opts.Format == cmdline.FormatJSON {
 			w.print(t, ev)
 		}
 		w.attached(t)
@@ -105,19 +106,19 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 		return
 	case event.Detached:
 		delete(w.tasks, t.TID)
-		if !w.opts.Quiet.Has(QuietAttach) {
+		if !w.opts.Quiet.Has(cmdline.QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " detached")
 		}
-		if !w.opts.Status.Has(StatusDetached) || s.where == filter.Unknown {
+		if !w.opts.Status.Has(cmdline.StatusDetached) || s.where == filter.Unknown {
 			w.run.out.drop(t.TID)
 		}
 	case event.Vanished:
 		delete(w.tasks, t.TID)
-		if w.opts.Format != FormatJSON {
+		if w.opts.Format != cmdline.FormatJSON {
 			return
 		}
 	case event.Superseded:
-		if w.opts.Quiet.Has(QuietThreadExecve) {
+		if w.opts.Quiet.Has(cmdline.QuietThreadExecve) {
 			w.run.out.renamed(ev.By, ev.TID)
 			return
 		}
@@ -128,7 +129,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			w.run.launchFailed()
 		}
 		switch {
-		case ev.Kind == event.Exited && w.opts.Quiet.Has(QuietExit):
+		case ev.Kind == event.Exited && w.opts.Quiet.Has(cmdline.QuietExit):
 			return
 		case ev.Kind == event.Killed && !w.opts.Signals.Has(ev.Signo):
 			return
@@ -138,7 +139,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 }
 
 func (w *watcher) print(t *farcall.Task, ev *event.Event) {
-	if w.opts.Summary == SummaryOnly || w.opts.Silent {
+	if w.opts.Summary == cmdline.SummaryOnly || w.opts.Silent {
 		return
 	}
 	if w.stopped && (ev.Kind == event.CallEntry || ev.Kind == event.CallExit) {
@@ -148,7 +149,7 @@ func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 		return // of a thread that is still to be stopped for its detach
 	}
 	w.run.out.dumper.task = t
-	if w.opts.Stacks == StackOff {
+	if w.opts.Stacks == cmdline.StackOff {
 		ev.Stack = nil // it was taken for the profile
 	}
 	w.run.out.encode(ev, w.run.tracer.Tasks())
@@ -220,14 +221,14 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 	}
 }
 
-func statusOf(ev *event.Event) StatusSet {
+func statusOf(ev *event.Event) cmdline.StatusSet {
 	switch {
 	case ev.Lost:
-		return StatusUnfinished
+		return cmdline.StatusUnfinished
 	case ev.Call.Failed:
-		return StatusFailed
+		return cmdline.StatusFailed
 	}
-	return StatusSuccessful
+	return cmdline.StatusSuccessful
 }
 
 // native is the ABI of farcall itself.
@@ -244,7 +245,7 @@ func (w *watcher) personality(t *farcall.Task, ev *event.Event) {
 		return
 	}
 	w.abis[t.PID] = abi
-	if w.opts.Quiet.Has(QuietPersonality) {
+	if w.opts.Quiet.Has(cmdline.QuietPersonality) {
 		return
 	}
 	mode := strconv.Itoa(8*abi.WordSize()) + " bit"
@@ -256,7 +257,7 @@ func (w *watcher) personality(t *farcall.Task, ev *event.Event) {
 
 // attached says that farcall has taken hold of a process, once for all its threads.
 func (w *watcher) attached(t *farcall.Task) {
-	if w.opts.Quiet.Has(QuietAttach) || t.TID != t.PID && len(w.opts.Attach) > 0 && !w.asked(t.TID) {
+	if w.opts.Quiet.Has(cmdline.QuietAttach) || t.TID != t.PID && len(w.opts.Attach) > 0 && !w.asked(t.TID) {
 		return
 	}
 	n := 0

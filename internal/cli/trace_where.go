@@ -1,45 +1,13 @@
 package cli
 
 import (
-	"errors"
-
 	"farcall"
 	"farcall/filter"
+	"farcall/internal/cmdline"
+	"farcall/internal/message"
 
 	"golang.org/x/sys/unix"
 )
-
-// TraceConditions are the conditions of docs/filter.md that narrow a trace, nil where there is none.
-type TraceConditions struct {
-	Where      *filter.Expr // what is shown and counted
-	CountWhere *filter.Expr // what is counted
-	StopWhen   *filter.Expr // what ends the trace
-}
-
-// condition makes an option whose argument is a condition.
-func condition(field func(*TraceConditions) **filter.Expr) func(*traceParser, parsedOption) error {
-	return func(p *traceParser, opt parsedOption) error {
-		e, err := filter.Parse(opt.arg)
-		if err != nil {
-			return conditionError(opt.name, err)
-		}
-		*field(&p.o.TraceConditions) = e
-		return nil
-	}
-}
-
-// conditionError shows where in a condition the mistake is.
-func conditionError(option string, err error) error {
-	var ee *filter.ExprError
-	if !errors.As(err, &ee) {
-		return err
-	}
-	line, marks := ee.Caret()
-	if ee.Hint != "" {
-		marks += " " + ee.Hint
-	}
-	return &commandError{text: option + ": " + err.Error(), hint: line + "\n" + marks}
-}
 
 // conditions are the programs of a run, nil where there is no condition.
 type conditions struct {
@@ -48,7 +16,7 @@ type conditions struct {
 }
 
 // newConditions checks the conditions against the calls that are traced, and compiles them.
-func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, err error) {
+func newConditions(o *cmdline.Options, describe *farcall.Options) (c conditions, err error) {
 	shown := filter.Table{Calls: o.Calls, Describe: describe.Describe}
 	any := filter.Table{Describe: describe.Describe}
 	for _, x := range []struct {
@@ -65,7 +33,7 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 			continue
 		}
 		if *x.into, err = x.expr.Compile(x.table); err != nil {
-			return c, conditionError(x.option, err)
+			return c, cmdline.ConditionError(x.option, err)
 		}
 	}
 	seen := o.Calls.Union(unnamedCalls())
@@ -80,7 +48,7 @@ func newConditions(o *TraceOptions, describe *farcall.Options) (c conditions, er
 	for _, in := range o.Injections { // done to calls of the trace, whether they are shown or not
 		c.reach = c.reach.Union(filter.ReachOf(in.Calls.Intersect(o.Calls)))
 	}
-	if o.CountWhere != nil && o.Summary == SummaryOnly {
+	if o.CountWhere != nil && o.Summary == cmdline.SummaryOnly {
 		c.reach = c.reach.Intersect(o.CountWhere.Reach(shown))
 	}
 	if o.StopWhen != nil {
@@ -99,8 +67,8 @@ func (c *conditions) needs() (n filter.Needs) {
 	return n
 }
 
-// narrow keeps calls from stopping the program that the conditions have no use for.
-func (r *traceRun) narrow(t *farcall.Options) {
+// narrow keeps calls from stopping the program that the conditions have no use for. It fails where they ask for what will not be there.
+func (r *traceRun) narrow(t *farcall.Options) error {
 	needs := r.needs()
 	if needs&filter.NeedArgs != 0 {
 		t.Undecoded = false
@@ -108,15 +76,22 @@ func (r *traceRun) narrow(t *farcall.Options) {
 	for _, one := range r.rules {
 		needs |= one.Needs()
 	}
+	if needs&filter.NeedRegion != 0 && len(r.opts.Regions.In) == 0 && len(r.opts.Regions.Marks) == 0 {
+		return &message.Error{
+			Text:   "a condition asks for region or depth, and there are no regions",
+			Remedy: "--in FUNCTION makes its calls a region; --marks takes what the program marks",
+		}
+	}
 	t.Stacks.Watch = needs&filter.NeedStack != 0
 	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
 	if r.opts.SyscallNumber || r.reach.Calls.IsAll() {
-		return
+		return nil
 	}
 	t.Calls = r.reach.Calls
 	if r.where != nil || r.count != nil || r.stop != nil || len(r.rules) > 0 {
 		t.When = r.reach.When
 	}
+	return nil
 }
 
 // late tells whether of some calls only their end will tell whether they are shown.

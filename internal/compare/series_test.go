@@ -112,9 +112,10 @@ func TestFaultsAreFound(t *testing.T) {
 			var s *Series
 			judge := func(f *fault) (o *outcome, done bool) {
 				s.reports = nil // of the fault before
+				done = true
 				for _, text := range texts {
 					damaged, inflicted := f.inflict(text)
-					done = done || inflicted
+					done = done && inflicted // a run in which nobody waits shows nothing of waits
 					s.Add(parse(damaged))
 				}
 				return outcomeOf(s), done
@@ -155,5 +156,38 @@ func TestFaultsAreFound(t *testing.T) {
 			}
 			t.Logf("%d faults in %d runs each", tried, len(texts))
 		})
+	}
+}
+
+// TestWaitsThatComeTooLate: a wait that ends at once is one that the scheduler let come later, in each run of one of the
+// tracers if it likes; with another word or error it is not.
+func TestWaitsThatComeTooLate(t *testing.T) {
+	trace := func(wait string) *Trace {
+		text := "4711  execve(\"/bin/a\", [\"a\"], 0x7ffc00000000 /* 1 var */) = 0\n" + wait + "4711  exit_group(0) = ?\n4711  +++ exited with 0 +++\n"
+		p, err := Parse(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const waited = "4711  futex(0x7f0000001000, FUTEX_WAIT_BITSET, 9, NULL, FUTEX_BITSET_MATCH_ANY) = 0\n"
+	const late = "4711  futex(0x7f0000001000, FUTEX_WAIT_BITSET, 9, NULL, FUTEX_BITSET_MATCH_ANY) = -1 EAGAIN (Resource temporarily unavailable)\n"
+	for _, row := range []struct {
+		name, a, b string
+		noise      bool
+	}{
+		{"late", late, waited, true},
+		{"in time", waited, late, true},
+		{"another error", strings.Replace(late, "EAGAIN", "EINTR", 1), waited, false},
+		{"another word", strings.Replace(late, ", 9,", ", 8,", 1), waited, false},
+		{"a wake-up", strings.Replace(late, "_WAIT_", "_WAKE_", 1), strings.Replace(waited, "_WAIT_", "_WAKE_", 1), false},
+	} {
+		s := NewSeries(trace(row.b), Options{ExactAddresses: true})
+		s.Add(trace(row.a))
+		s.Add(trace(row.a))
+		r := s.Reports()[0]
+		if len(r.Differences) != 1 || r.Differences[0].Noise != row.noise || (len(s.Lasting()) == 0) != row.noise {
+			t.Errorf("%s: %+v, lasting %v", row.name, r.Differences, s.Lasting())
+		}
 	}
 }

@@ -197,12 +197,16 @@ func (l *Listener) Add(id uint64, fd int) (int, error) {
 	return int(n), nil
 }
 
-// Install puts a copy of the descriptor into the thread's process, and its number there is the call's result. Errors: ENOENT if the call does
-// not wait any more; EMFILE if the process has too many open files, and the call waits on.
-func (l *Listener) Install(id uint64, fd int, cloexec bool) error {
+// Install puts a copy of the descriptor into the thread's process, and its number there, which it returns, is the call's result. Errors: ENOENT
+// if the call does not wait any more; EMFILE if the process has too many open files, and the call waits on.
+func (l *Listener) Install(id uint64, fd int, cloexec bool) (number int, err error) {
 	a := addFD{id: id, flags: addFDSend, srcFD: uint32(fd)}
 	if cloexec {
 		a.newFDFlags = unix.O_CLOEXEC
 	}
-	return l.ioctl(iocAddFD, unsafe.Pointer(&a))
+	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), iocAddFD, uintptr(unsafe.Pointer(&a)))
+	if e != 0 {
+		return -1, e
+	}
+	return int(n), nil
 }

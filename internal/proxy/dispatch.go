@@ -17,7 +17,7 @@ import (
 // Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
 func (p *Proxy) Handle(t Trap) (rest func()) {
 	abi, nr, args := t.Call()
-	if p.objects.none(abi, nr) {
+	if p.opts.Events == nil && p.objects.none(abi, nr) && p.sockets.datagrams.Load() == 0 {
 		p.counts.local.Add(1)
 		t.Continue()
 		return nil
@@ -31,23 +31,38 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		t.Return(-int64(unix.ENOSYS))
 		return nil
 	}
+	if p.opts.Events != nil {
+		r := p.record(t, q.desc)
+		t, q.Trap = r, r
+		defer func() {
+			if there := rest; there != nil {
+				rest = func() {
+					r.placement = placedRemote
+					there()
+				}
+			}
+		}()
+	}
 	q.name = q.desc.Name
+	q.elsewhere = !p.wanted(t, q.desc)
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
 	q.space.Else = t
-	if f := network[q.name]; f != nil {
-		if !p.opts.Net && (q.name == "connect" || q.name == "bind") {
-			q.socketPath()
-			return nil
+	if f := network[q.name]; f != nil && (p.opts.Net || filesNetwork[q.name]) {
+		if q.elsewhere && q.name == "socket" {
+			return q.aside()
 		}
-		if p.opts.Net {
-			return f(q)
+		return f(q)
+	}
+	if p.sockets.datagrams.Load() > 0 && datagramIO[q.name] {
+		if s := p.sockets.of(t.TID(), int(int32(q.args[0]))); s != nil && s.datagram {
+			return q.datagrams(s)
 		}
 	}
 	if q.name == "msync" && p.maps.live.Load() > 0 {
 		return q.msync
 	}
-	if f := spot[q.name]; f != nil && f(q) {
+	if f := spot[q.name]; f != nil && !(q.elsewhere && whoAmI[q.name]) && f(q) {
 		return nil
 	}
 	for _, r := range q.roles.paths {
@@ -59,6 +74,9 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		if err != nil {
 			q.result(0, err)
 			return nil
+		}
+		if q.elsewhere && pl.text != "" {
+			pl.side, pl.orHere = Local, false
 		}
 		q.places = append(q.places, pl)
 	}
@@ -240,9 +258,8 @@ func (q *request) exists(p *place) (int64, error) {
 
 // deny answers a call about a remote file that cannot be carried. Executing it here would silently touch the wrong side.
 func deny(q *request) {
-	q.counts.denied.Add(1)
 	q.debug("%d %s%s: not carried", q.TID(), q.name, q.placesText())
-	q.Return(-int64(unix.ENOSYS))
+	q.refuseCarrying(unix.ENOSYS)
 }
 
 // carry has the server execute the call, as its description and its form say.
@@ -433,7 +450,7 @@ func (q *request) fd(src source, reg *uint64) error {
 			continue
 		}
 		if q.objs[i] == nil {
-			*reg = noHandle
+			*reg = wire.NoHandle
 			return nil
 		}
 		h, err := q.handle(q.objs[i])

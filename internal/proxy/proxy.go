@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"farcall/decode"
+	"farcall/event"
+	"farcall/filter"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -35,6 +38,15 @@ type Options struct {
 	// seen at once in any case. 0: it is not kept at all.
 	TTL time.Duration
 
+	// Calls, if not nil, says which calls are executed there; the others are this host's, unless they are about what is open there.
+	Calls *filter.Program
+
+	// Events, if not nil, is told of each call and where it was executed, one after the other.
+	Events func(*event.Event)
+
+	// Explain, if not nil, is told where each path leads, and which rule says so, nil for none. It is called by several goroutines.
+	Explain func(name string, side Side, rule *Rule)
+
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
 }
@@ -51,7 +63,7 @@ type Proxy struct {
 	opts        Options
 	cache       *cache
 	objects     *objects
-	connections connections
+	sockets     sockets
 	dirs        *directories
 	locks       locks
 	maps        mappings
@@ -59,6 +71,8 @@ type Proxy struct {
 	credentials string // that programs start with
 	counts      counts
 	copies      atomic.Uint64 // of programs
+	asked       decode.Call   // of which it is decided whether it is wanted
+	telling     sync.Mutex    // of events
 	failed      sync.Once
 	lost        func(error) // the session is over
 }
@@ -90,8 +104,9 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		opts.TTL = 0
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	conn.OnRestart(p.cache.flush)
 	p.credentials = credentialsOf("self")
-	p.connections.byInode = map[uint64]*connection{}
+	p.sockets.free = conn.Release
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -112,6 +127,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 func (p *Proxy) Close() error {
 	p.closeMappings()
 	unix.Close(p.objects.inotify)
+	p.sockets.close()
 	return os.RemoveAll(p.temp)
 }
 

@@ -15,8 +15,10 @@ import (
 )
 
 // NewTracer makes a tracer whose programs' calls the proxy handles, by ptrace: slower than user notification, and possible where that is not.
-func (p *Proxy) NewTracer() *farcall.Tracer {
-	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(false), Undecoded: true})
+//
+// If regions limit it to parts of the programs, the rest of their calls are this host's.
+func (p *Proxy) NewTracer(regions farcall.Regions) *farcall.Tracer {
+	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(false), Undecoded: true, Regions: regions})
 	tr.Use(p.Middleware)
 	return tr
 }
@@ -145,22 +147,23 @@ func (t *traced) own(file int) (int, error) {
 }
 
 // Install has the program open the file through /proc, which makes another open file of it.
-func (t *traced) Install(file int, cloexec bool) {
+func (t *traced) Install(file int, cloexec bool) int64 {
 	fd, err := t.own(file)
 	if err != nil {
 		t.Return(-int64(unix.EMFILE))
-		return
+		return -int64(unix.EMFILE)
 	}
 	mode, err := unix.FcntlInt(uintptr(file), unix.F_GETFL, 0)
 	if err != nil {
 		t.Return(-int64(unix.EMFILE))
-		return
+		return -int64(unix.EMFILE)
 	}
 	flags := uint64(mode & unix.O_ACCMODE)
 	if cloexec {
 		flags |= unix.O_CLOEXEC
 	}
 	t.Redirect(func(put func([]byte) uint64) (uint64, [6]uint64) { return openByName(fd, flags, put) })
+	return unknownResult
 }
 
 // openByName is the call that opens a file of this process.

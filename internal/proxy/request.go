@@ -16,15 +16,17 @@ import (
 type request struct {
 	*Proxy
 	Trap
-	name   string
-	nr     uint64
-	args   [6]uint64
-	desc   *syscalls.Call
-	roles  *roles
-	places []place   // of roles.paths
-	objs   []*object // of roles.fds
-	space  wire.Space
-	statx  uint64 // where in space the attributes come to
+	name      string
+	nr        uint64
+	args      [6]uint64
+	desc      *syscalls.Call
+	roles     *roles
+	places    []place   // of roles.paths
+	objs      []*object // of roles.fds
+	space     wire.Space
+	elsewhere bool // it is not one of those that are to be executed there
+
+	statx uint64 // where in space the attributes come to
 
 	after func(int64) int64 // makes the program's result of the server's, nil if it is the same
 }
@@ -96,16 +98,13 @@ func (q *request) baseOf(reg int) *base {
 	return &base{path: link, closed: link == ""}
 }
 
-// noHandle is in the place of a descriptor that is not open: the server finds the error in the order in which its kernel finds it.
-const noHandle = 0x7fffffff
-
 // dir is the handle of what the server's name of a place is relative to. Its error is handle's.
 func (q *request) dir(p *place) (uint32, error) {
 	switch {
 	case p.through != nil:
 		return q.handle(p.through)
 	case p.base != nil && p.base.closed:
-		return noHandle, nil
+		return wire.NoHandle, nil
 	case p.base == nil || !p.base.remote:
 		return wire.CWD, nil
 	case p.base.cwd != nil:
@@ -156,7 +155,11 @@ func (q *request) locate(role pathRole) (place, error) {
 		return p, nil
 	}
 	var far string
-	p.side, far, _ = q.opts.View.Place(p.full)
+	var rule *Rule
+	p.side, far, rule = q.opts.View.Place(p.full)
+	if q.opts.Explain != nil {
+		q.opts.Explain(p.full, p.side, rule)
+	}
 	switch p.side {
 	case LocalThenRemote:
 		p.side = Remote

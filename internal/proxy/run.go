@@ -7,10 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"farcall"
+	"farcall/event"
+	"farcall/filter"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -28,9 +32,17 @@ type Run struct {
 	TTL    time.Duration
 	Kill   bool   // end the programs if the session is lost
 	Dir    string // in which the program starts, as it sees it
+	Here   bool   // Dir is this host's, whatever View says
 	Path   string
 	Args   []string
 	Debug  func(format string, args ...any)
+
+	Calls   *filter.Program // which calls are executed there
+	Events  func(*event.Event)
+	Explain func(name string, side Side, rule *Rule)
+	Regions farcall.Regions // in which parts of programs; needs Ptrace
+	Env     []string        // what is added to the environment, as os/exec.Cmd.Env
+	FarEnv  bool            // HOME and the like are those of the server's user
 
 	Counts Counts
 }
@@ -49,7 +61,8 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug}, func(err error) {
+	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug,
+		Calls: r.Calls, Events: r.Events, Explain: r.Explain}, func(err error) {
 		lost.Lock()
 		lost.err = err
 		lost.Unlock()
@@ -71,15 +84,34 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		}
 		lost.Unlock()
 	}()
-	dir, err := p.startDir(r.Dir)
-	if err != nil {
-		return st, err
+	if r.Kill {
+		go func() {
+			select {
+			case <-r.Conn.Ended(): // not only when a call needs it
+				p.fail(r.Conn.Err())
+			case <-ctx.Done():
+			}
+		}()
+	}
+	dir := r.Dir
+	if !r.Here {
+		if dir, err = p.startDir(r.Dir); err != nil {
+			return st, err
+		}
+	}
+	env := os.Environ()
+	if r.FarEnv {
+		far, err := p.userEnv()
+		if err != nil {
+			return st, err
+		}
+		env = append(env, far...)
 	}
 	cmd := &exec.Cmd{Path: r.Path, Args: r.Args, Dir: dir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	cmd.Env = append(os.Environ(), "PWD="+r.Dir)
+	cmd.Env = append(append(env, "PWD="+r.Dir), r.Env...)
 	defer swallow()()
 	if r.Ptrace {
-		err = p.NewTracer().Run(ctx, cmd)
+		err = p.NewTracer(r.Regions).Run(ctx, cmd)
 	} else {
 		return p.notify(ctx, cmd)
 	}
@@ -104,6 +136,28 @@ func (p *Proxy) startDir(dir string) (string, error) {
 		return "", fmt.Errorf("working directory %s: %w", dir, err)
 	}
 	return d.stub, nil
+}
+
+// userEnv is what a login of the server's user would have in its environment: HOME, SHELL, USER and LOGNAME as passwd(5) says there.
+func (p *Proxy) userEnv() ([]string, error) {
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: "/etc/passwd", MaxData: wire.MaxIO})
+	if err == nil && r.Ret < 0 {
+		err = unix.Errno(-r.Ret)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("environment there: /etc/passwd: %w", err)
+	}
+	if !r.Whole {
+		p.conn.CloseHandle(uint32(r.Ret))
+	}
+	uid := strconv.FormatUint(uint64(p.conn.Welcome().UID), 10)
+	for line := range strings.Lines(string(r.Data)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) == 7 && f[2] == uid {
+			return []string{"USER=" + f[0], "LOGNAME=" + f[0], "HOME=" + f[5], "SHELL=" + f[6]}, nil
+		}
+	}
+	return nil, fmt.Errorf("environment there: /etc/passwd has no user %s", uid)
 }
 
 // swallow keeps signals of the terminal, which the program gets too, from ending the proxy before the program. It returns what undoes that.

@@ -17,8 +17,9 @@ type Trap interface {
 	Return(v int64)
 	// Continue lets the kernel execute the call.
 	Continue()
-	// Install gives the program a copy of the supervisor's descriptor file, whose number is the call's result.
-	Install(file int, cloexec bool)
+	// Install gives the program a copy of the supervisor's descriptor file, whose number, which it returns, is the call's result; or a
+	// negated error number, or unknownResult.
+	Install(file int, cloexec bool) int64
 	// Map has the kernel execute mmap(2) with the supervisor's descriptor file in place of the program's. done is called afterwards.
 	Map(file int, args [6]uint64, done func())
 	// Substitute puts a copy of the supervisor's descriptor file in the place of the program's descriptor fd. The call waits on.
@@ -27,3 +28,6 @@ type Trap interface {
 	// memory, where they stay until the call is done, and returns their address.
 	Redirect(build func(put func([]byte) uint64) (number uint64, args [6]uint64))
 }
+
+// unknownResult is the result of a call that the kernel executes later.
+const unknownResult = -1 << 31

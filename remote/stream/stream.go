@@ -109,6 +109,13 @@ func (m *Mux) Handle(f wire.Frame) error {
 func (m *Mux) Close() {
 	m.mu.Lock()
 	m.closed = true
+	m.mu.Unlock()
+	m.Reset()
+}
+
+// Reset ends all streams that there are: the other side has forgotten them.
+func (m *Mux) Reset() {
+	m.mu.Lock()
 	all := m.streams
 	m.streams = map[uint32]*Stream{}
 	m.mu.Unlock()
@@ -135,6 +142,15 @@ func (s *Stream) Drop() {
 	s.mu.Unlock()
 	s.forget()
 }
+
+// Refuse forgets one and tells the other side that it is over.
+func (s *Stream) Refuse(e syscall.Errno) {
+	s.Drop()
+	_ = s.mux.send(wire.StreamFrame(wire.OpReset, s.id, binary.LittleEndian.AppendUint32(nil, uint32(e))))
+}
+
+// ID is the stream's number.
+func (s *Stream) ID() uint32 { return s.id }
 
 func (s *Stream) forget() {
 	s.mux.mu.Lock()

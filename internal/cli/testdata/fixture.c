@@ -194,10 +194,15 @@ static int restarted(void)
 	char c;
 	pipe(p);
 	pipe(q);
+	sigset_t chld;
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL); // it would come before, in or after the wait
 	pid_t child = vfork();
 	if (!child)
 		_exit(0);
 	waitpid(child, NULL, 0);
+	sigprocmask(SIG_UNBLOCK, &chld, NULL);
 	child = fork();
 	if (!child) {
 		settle(parent, args[0] ? SYS_clock_nanosleep : SYS_read);
