@@ -13,7 +13,7 @@ TESTFLAGS ?= ./...
 BENCHFLAGS ?=
 FUZZ_SECONDS ?= 120
 
-.PHONY: all build test check format vet lint arm64 generate generated race fuzz demo-remote bench vulnerabilities needs clean
+.PHONY: all build test check format vet lint arm64 generate generated race fuzz demo-remote test-cpython test-remote bench vulnerabilities needs clean
 
 all: build
 
@@ -55,6 +55,12 @@ fuzz: ## every fuzz target for its share of FUZZ_SECONDS
 
 demo-remote: needs ## programs here on the files of a host in namespaces and a chroot of its own; needs root
 	CGO_ENABLED=0 $(CHECK_GO) test -count=1 -v -run 'TestRemote' .
+
+test-cpython: ## CPython's own tests through the proxy; needs root and Debian's package sources
+	@GO="$(GO)" GOFLAGS="$(GOFLAGS) -buildvcs=false" .ci/cpython
+
+test-remote: ## the long form of the tests of remote files; needs root
+	FARCALL_PROGRAMS=10000 FARCALL_FSX=1000000 FARCALL_STRESS=30 CGO_ENABLED=0 $(CHECK_GO) test -count=1 -v -timeout 4h -run 'TestRemote(Oracle|MappedIO|Stress)' .
 
 bench: ## farcall beside strace and perf trace, interleaved; Markdown on stdout
 	$(CHECK_GO) run ./internal/bench $(BENCHFLAGS)

@@ -152,6 +152,10 @@ func (q *request) quick() bool {
 		q.fault(e)
 		return true
 	}
+	if q.name == "preadv2" && q.args[5] != 0 { // flags that the file system knows, and a memfd may not
+		q.emptied(0)
+		return false
+	}
 	if q.name == "mmap" && q.args[3]&unix.MAP_TYPE != unix.MAP_PRIVATE {
 		return false
 	}

@@ -23,6 +23,7 @@ type owner struct {
 	pid    int
 	handle uint32 // the open file that has the locks
 	ranges []lockRange
+	waits  *lockRange // that it waits for
 }
 
 // A lockRange is a lock that the owner has.
@@ -74,6 +75,13 @@ func lock(q *request) {
 	clear(b[flockPID:]) // as F_OFD_* want it (fcntl_locking(2))
 	var s wire.Space
 	addr := s.Put(b)
+	if cmd == unix.F_SETLKW {
+		if q.locks.wait(inodeOf(o.statx), own, kind, b) {
+			q.result(-int64(unix.EDEADLK), nil)
+			return
+		}
+		defer q.locks.waited(own)
+	}
 	to := map[uint32]uint64{unix.F_GETLK: fOFDGetLk, unix.F_SETLK: fOFDSetLk, unix.F_SETLKW: fOFDSetLkw}[cmd]
 	ret, err = q.conn.Syscall("fcntl", [6]uint64{uint64(own.handle), to, addr}, &s)
 	if err == nil && ret == 0 {
@@ -261,6 +269,62 @@ func rangeOf(b []byte) (start, end int64) {
 		return start + n, start
 	}
 	return start, math.MaxInt64
+}
+
+// wait notes that the owner is going to wait for a lock, if it has to. It tells whether that would be for ever, as the one who has it waits for the
+// owner's process, itself or by others.
+func (ls *locks) wait(ino inode, own *owner, kind int16, b []byte) (deadlock bool) {
+	if kind == unix.F_UNLCK {
+		return false
+	}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	start, end := rangeOf(b)
+	own.waits = &lockRange{kind, start, end}
+	seen := map[*owner]bool{}
+	var reaches func(ino inode, w *owner) bool
+	reaches = func(ino inode, w *owner) bool {
+		if seen[w] {
+			return false
+		}
+		seen[w] = true
+		for _, has := range ls.byFile[ino] {
+			if has == w || !has.blocks(w.waits) {
+				continue
+			}
+			if has.pid == own.pid {
+				return true
+			}
+			for other, owners := range ls.byFile { // what its process waits for
+				for _, next := range owners {
+					if next.pid == has.pid && next.waits != nil && reaches(other, next) {
+						return true
+					}
+				}
+			}
+		}
+		return false
+	}
+	if deadlock = reaches(ino, own); deadlock {
+		own.waits = nil
+	}
+	return deadlock
+}
+
+func (ls *locks) waited(own *owner) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	own.waits = nil
+}
+
+// blocks tells whether the owner has a lock that is in the way of another's.
+func (own *owner) blocks(w *lockRange) bool {
+	for _, r := range own.ranges {
+		if r.start < w.end && w.start < r.end && (r.kind == unix.F_WRLCK || w.kind == unix.F_WRLCK) {
+			return true
+		}
+	}
+	return false
 }
 
 // set notes that the owner has a lock, or, with F_UNLCK, no longer.

@@ -149,7 +149,7 @@ func (q *request) question() (ask question, name string, ok bool) {
 	if f.name == "readlinkat" && int32(f.args[3].value(&q.args)) <= 0 {
 		return ask, "", false
 	}
-	if f.name == "openat" && f.args[2].value(&q.args)&(unix.O_CREAT|unix.O_NOFOLLOW) != 0 {
+	if f.name == "openat" && f.args[2].value(&q.args)&(unix.O_CREAT|unix.O_NOFOLLOW|unix.O_TMPFILE&^unix.O_DIRECTORY) != 0 {
 		return ask, "", false
 	}
 	return ask, q.places[0].absolute(), true

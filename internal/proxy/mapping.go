@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,7 @@ func mmap(q *request) {
 		q.result(ret, err)
 		return
 	}
-	if share == unix.MAP_PRIVATE || mode == unix.O_RDONLY && x.Size > maxShared {
+	if share == unix.MAP_PRIVATE || prot&unix.PROT_WRITE == 0 && x.Size > maxShared {
 		q.mapCopy(h, x)
 		return
 	}
@@ -95,15 +96,10 @@ func mmap(q *request) {
 
 const pageSize = 4096 // at least
 
-// mapCopy maps a copy of the part of a file that is asked for.
+// mapCopy maps a copy of the part of a file that is asked for. A program that maps it with MAP_SHARED cannot make it writable later.
 func (q *request) mapCopy(h uint32, x *unix.Statx_t) {
 	from := min(q.args[5], x.Size)
 	to := min(x.Size, from+min(q.args[1], math.MaxInt64))
-	var memory unix.Sysinfo_t
-	if unix.Sysinfo(&memory) == nil && to-from > memory.Totalram*uint64(memory.Unit)/2 {
-		q.result(-int64(unix.ENOMEM), nil)
-		return
-	}
 	if err := q.syncMappings(); err != nil {
 		q.result(0, err)
 		return
@@ -113,9 +109,18 @@ func (q *request) mapCopy(h uint32, x *unix.Statx_t) {
 		q.result(0, err)
 		return
 	}
+	defer unix.Close(file)
+	if q.args[3]&unix.MAP_TYPE != unix.MAP_PRIVATE {
+		reads, err := unix.Open("/proc/self/fd/"+strconv.Itoa(file), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			q.result(0, err)
+			return
+		}
+		defer unix.Close(reads)
+		file = reads
+	}
 	q.debug("%d mmap%s: a copy", q.TID(), q.placesText())
 	q.Map(file, q.args, func() {})
-	unix.Close(file)
 }
 
 // copyFile makes a memfd with a part of a file at its place.
@@ -124,17 +129,74 @@ func (p *Proxy) copyFile(h uint32, size, from, to uint64) (file int, err error) 
 	if err != nil {
 		return -1, err
 	}
-	if err = unix.Ftruncate(file, int64(size)); err == nil {
-		err = p.read(h, from, to, func(b []byte, at uint64) error {
-			_, err := unix.Pwrite(file, b, int64(at))
-			return err
-		})
+	put := func(b []byte, at uint64) error {
+		_, err := unix.Pwrite(file, b, int64(at))
+		return err
+	}
+	if err = unix.Ftruncate(file, int64(size)); err == nil && to > from {
+		if to-from < sparse {
+			err = p.read(h, from, to, put)
+		} else {
+			err = p.readData(h, from, to, put)
+		}
 	}
 	if err != nil {
 		unix.Close(file)
 		return -1, err
 	}
 	return file, nil
+}
+
+// sparse is from which size on it is worth while to ask where a file has holes.
+const sparse = 16 << 20
+
+// readData is read that leaves holes out. ENOMEM if there is more than this host can keep.
+func (p *Proxy) readData(h uint32, from, to uint64, put func(b []byte, at uint64) error) error {
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: h, Flags: unix.O_RDONLY}) // for a position of our own
+	if err != nil {
+		return err
+	}
+	if r.Ret < 0 {
+		return unix.Errno(-r.Ret)
+	}
+	own := uint32(r.Ret)
+	defer p.conn.CloseHandle(own)
+	room := uint64(math.MaxUint64)
+	var memory unix.Sysinfo_t
+	if unix.Sysinfo(&memory) == nil {
+		room = uint64(memory.Totalram) * uint64(memory.Unit) / 2
+	}
+	seek := func(at uint64, whence uint64) (uint64, error) {
+		ret, err := p.conn.Syscall("lseek", [6]uint64{uint64(own), at, whence}, &wire.Space{})
+		switch {
+		case err != nil:
+			return 0, err
+		case ret == -int64(unix.ENXIO): // nothing more
+			return to, nil
+		case ret < 0:
+			return 0, unix.Errno(-ret)
+		}
+		return min(uint64(ret), to), nil
+	}
+	for from < to {
+		data, err := seek(from, unix.SEEK_DATA)
+		if err != nil || data == to {
+			return err
+		}
+		hole, err := seek(data, unix.SEEK_HOLE)
+		if err != nil {
+			return err
+		}
+		if hole-data > room {
+			return unix.ENOMEM
+		}
+		room -= hole - data
+		if err := p.read(own, data, hole, put); err != nil {
+			return err
+		}
+		from = hole
+	}
+	return nil
 }
 
 // readers is how many pieces of a file are asked for at the same time.

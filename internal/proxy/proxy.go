@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,6 +94,9 @@ type counts struct{ local, remote, answered, denied atomic.Int64 }
 // New makes a proxy that uses the session. lost is called once if the session ends while it is needed.
 func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	temp, err := os.MkdirTemp("", "farcall-proxy-")
+	if errors.Is(err, os.ErrNotExist) { // TMPDIR may be meant for the program, and a directory of the server
+		temp, err = os.MkdirTemp("/tmp", "farcall-proxy-")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -177,12 +177,16 @@ func openByName(fd int, flags uint64, put func([]byte) uint64) (uint64, [6]uint6
 func (t *traced) Map(file int, args [6]uint64, done func()) {
 	t.after = append(t.after, done)
 	file, err := t.own(file)
+	mode := 0
+	if err == nil {
+		mode, err = unix.FcntlInt(uintptr(file), unix.F_GETFL, 0)
+	}
 	if err != nil {
 		t.Return(-int64(unix.ENOMEM))
 		return
 	}
 	t.do(func() {
-		number, open := openByName(file, unix.O_RDWR|unix.O_CLOEXEC, t.scratch().put)
+		number, open := openByName(file, uint64(mode&unix.O_ACCMODE)|unix.O_CLOEXEC, t.scratch().put)
 		fd, err := t.call.Execute(number, open)
 		if err == nil && fd >= 0 {
 			args[4] = uint64(fd)
