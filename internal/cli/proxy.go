@@ -52,6 +52,7 @@ type proxyOptions struct {
 	net         string
 	tls         string
 	onLoss      string
+	patience    time.Duration // of onLoss
 	debug       bool
 	calls       string
 	trace       string
@@ -97,7 +98,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
 	f.StringVar(&o.net, "net", "local", "connect sockets from this host, or from the other (`local|remote`)")
 	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
-	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
+	f.StringVar(&o.onLoss, "on-loss", "", "if the connection is lost: calls wait until there is another, by default 60s at most, where the server can be connected to again; or they fail with EIO; or the programs are killed (`wait[=TIME]|eio|kill`)")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
 	return cmd
 }
@@ -193,12 +194,8 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	default:
 		return &message.Error{Text: "invalid --net argument: '" + o.net + "'", Remedy: "it is local or remote"}
 	}
-	switch o.onLoss {
-	case "eio":
-	case "kill":
-		run.Kill = true
-	default:
-		return &message.Error{Text: "invalid --on-loss argument: '" + o.onLoss + "'", Remedy: "it is eio or kill"}
+	if o.patience, run.Kill, err = o.parseOnLoss(); err != nil {
+		return err
 	}
 	if o.cache != "strict" {
 		run.TTL, err = time.ParseDuration(o.cache)
@@ -344,11 +341,23 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 			return nil, message.Fail("%v", err)
 		}
 	}
-	c, err := remote.Dial(context.Background(), a, secure, stderr)
+	dial := func(ctx context.Context) (io.ReadWriteCloser, error) { return remote.Dial(ctx, a, secure, stderr) }
+	c, err := dial(context.Background())
 	if err != nil {
 		return nil, &message.Error{Text: err.Error(), Remedy: "is 'farcall serve --listen " + o.to + "' running?"}
 	}
-	conn, err := client.New(c)
+	var lasting client.Lasting
+	if o.patience > 0 && !a.StartsServer() {
+		messages := &message.Printer{W: stderr, Name: "farcall"}
+		lasting = client.Lasting{Redial: dial, Patience: o.patience, Connected: func(again bool) {
+			if again {
+				messages.Warn("connected again")
+				return
+			}
+			messages.Warn(fmt.Sprintf("connection to the server lost, trying again for %v", o.patience))
+		}}
+	}
+	conn, err := client.NewLasting(c, lasting)
 	if err != nil {
 		return nil, message.Fail("%s: %v", o.to, err)
 	}

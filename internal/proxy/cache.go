@@ -83,6 +83,13 @@ func (c *cache) writing(statx []byte, n int) {
 	}
 }
 
+// isHot tells whether a file is open for writing.
+func (c *cache) isHot(statx []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hot[inodeOf(statx)] > 0
+}
+
 // plain tells whether a path names the same thing whatever links there are: nothing in it has to be resolved by the server.
 func plain(p string) bool { return path.IsAbs(p) && path.Clean(p) == p }
 

@@ -103,6 +103,7 @@ func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchd
 		if rest := p.Handle(t); rest != nil && l.Valid(t.ID) { // what was read of the thread was its own
 			go func(t *notified) {
 				rest()
+				t.interruption.stop()
 				t.mem.Close()
 			}(t)
 			t = &notified{listener: l}
@@ -117,6 +118,8 @@ type notified struct {
 	notify.Notification
 	listener *notify.Listener
 	mem      ptrace.Memory
+
+	interruption interruption
 }
 
 func (t *notified) TID() int { return int(t.Notification.TID) }
@@ -148,7 +151,17 @@ func (t *notified) Write(addr uint64, b []byte) (int, error) {
 	return t.mem.Write(addr, b)
 }
 
-func (t *notified) Return(v int64) { _ = t.listener.Return(t.ID, v) }
+func (t *notified) Return(v int64) {
+	if v == -int64(unix.EINTR) {
+		v = t.interruption.result()
+	}
+	_ = t.listener.Return(t.ID, v)
+}
+
+// Interrupted is closed when the thread should not wait for its call any longer: a signal waits for it, or it was killed.
+func (t *notified) Interrupted() <-chan struct{} {
+	return t.interruption.watch(t.TID(), func() bool { return t.listener.Valid(t.ID) })
+}
 
 func (t *notified) Continue() { _ = t.listener.Continue(t.ID) }
 
@@ -165,41 +178,4 @@ func (t *notified) Install(file int, cloexec bool) int64 {
 
 func (t *notified) Substitute(file, fd int, cloexec bool) error {
 	return t.listener.Substitute(t.ID, file, fd, cloexec)
-}
-
-// Redirect makes a tracee of the thread for a moment: it is stopped on its way out of the call, which it is to make again, with
-// other registers.
-func (t *notified) Redirect(build func(put func([]byte) uint64) (uint64, [6]uint64)) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	tid := t.TID()
-	err := ptrace.Seize(tid, 0)
-	if err == nil {
-		err = ptrace.Interrupt(tid)
-	}
-	if err != nil {
-		_ = ptrace.Detach(tid, 0)
-		t.Return(-int64(unix.EPERM))
-		return
-	}
-	if t.listener.Restart(t.ID) != nil {
-		return // killed
-	}
-	_, ws, err := ptrace.Wait4(tid, unix.WALL|unix.WNOTHREAD, nil)
-	if err != nil || !ws.Stopped() {
-		return // killed
-	}
-	if ws.Event() != ptrace.EventStop {
-		// A signal is delivered first. The call is made, and arrives here, once more after that.
-		_ = ptrace.Detach(tid, ws.StopSignal())
-		return
-	}
-	var regs ptrace.Regs
-	if ptrace.GetRegs(tid, &regs) == nil {
-		s := scratch{sp: regs.SP(), write: t.mem.Write}
-		number, args := build(s.put)
-		setRestart(&regs, number, args)
-		_ = ptrace.SetRegs(tid, &regs) // ESRCH: killed
-	}
-	_ = ptrace.Detach(tid, 0)
 }

@@ -64,6 +64,8 @@ type Proxy struct {
 	objects     *objects
 	sockets     sockets
 	dirs        *directories
+	locks       locks
+	maps        mappings
 	temp        string
 	credentials string // that programs start with
 	counts      counts
@@ -98,6 +100,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		opts.TTL = 0
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	conn.OnRestart(p.cache.flush)
 	p.credentials = credentialsOf("self")
 	p.sockets.free = conn.Release
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
@@ -118,6 +121,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 
 // Close removes what was kept in files. The programs must have ended.
 func (p *Proxy) Close() error {
+	p.closeMappings()
 	unix.Close(p.objects.inotify)
 	p.sockets.close()
 	return os.RemoveAll(p.temp)
@@ -131,19 +135,26 @@ func (p *Proxy) Counts() Counts {
 
 // release tells the server that nobody has an object open any more.
 func (p *Proxy) release(o *object) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.held {
-		o.held = false
-		p.conn.CloseHandle(o.handle)
-	}
+	p.unhold(o)
+	p.objects.forget(o)
+	p.closedFile(o)
 	if o.writable() && o.statx != nil {
 		p.cache.flush()
 		p.cache.writing(o.statx, -1)
 	}
 }
 
-// handle returns the server's handle of an object. One whose content came along was closed there: it is opened again.
+// unhold closes an object's file on the server.
+func (p *Proxy) unhold(o *object) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held {
+		o.held = false
+		p.conn.CloseHandle(o.handle)
+	}
+}
+
+// handle returns the server's handle of an object. One that has been closed there meanwhile is opened again.
 //
 // Errors: an errno, ESTALE if the path leads elsewhere by now; those of client.Conn.
 func (p *Proxy) handle(o *object) (uint32, error) {
@@ -164,6 +175,14 @@ func (p *Proxy) handle(o *object) (uint32, error) {
 	}
 	o.handle, o.held = uint32(r.Ret), true
 	return o.handle, nil
+}
+
+// fstat asks for the attributes of an open file. A negative ret is the error.
+func (p *Proxy) fstat(h uint32) (x *unix.Statx_t, ret int64, err error) {
+	var s wire.Space
+	name, buf := s.PutString(""), s.Room(wire.StatxSize)
+	ret, err = p.conn.Syscall("statx", [6]uint64{uint64(h), name, unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, buf}, &s)
+	return statxOf(s.Bytes(buf, wire.StatxSize)), ret, err
 }
 
 // fail tells that the session is over.

@@ -85,6 +85,11 @@ func (r *recorded) Redirect(build func(put func([]byte) uint64) (uint64, [6]uint
 	r.Trap.Redirect(build)
 }
 
+func (r *recorded) Map(file int, args [6]uint64, done func()) {
+	r.tell(unknownResult)
+	r.Trap.Map(file, args, done)
+}
+
 // placed notes where the call is executed.
 func (q *request) placed(where string) {
 	if r, ok := q.Trap.(*recorded); ok {

@@ -84,6 +84,15 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		}
 		lost.Unlock()
 	}()
+	if r.Kill {
+		go func() {
+			select {
+			case <-r.Conn.Ended(): // not only when a call needs it
+				p.fail(r.Conn.Err())
+			case <-ctx.Done():
+			}
+		}()
+	}
 	dir := r.Dir
 	if !r.Here {
 		if dir, err = p.startDir(r.Dir); err != nil {

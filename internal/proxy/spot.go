@@ -23,6 +23,7 @@ func init() { // its functions refer to it
 		"getresgid": func(q *request) bool { return q.identities(q.conn.Welcome().GID) },
 		"getgroups": (*request).groups,
 		"readlink":  (*request).readlink, "readlinkat": (*request).readlink,
+		"msync": func(*request) bool { return false }, // see mapping
 		// A ring's calls would be made by the kernel, unseen. Programs have to be able to do without.
 		"io_uring_setup": func(q *request) bool { q.fault(unix.ENOSYS); return true },
 	}

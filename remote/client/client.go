@@ -2,7 +2,6 @@
 package client
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 
 	"farcall/decode"
+	"farcall/remote/link"
 	"farcall/remote/stream"
 	"farcall/remote/wire"
 )
@@ -26,10 +26,16 @@ var ErrRefused = errors.New("refused by the server")
 // A Conn is a session with a server. Its methods may be called by any goroutine; requests of several goroutines are under way at the
 // same time, and executed in the order in which they were sent.
 type Conn struct {
-	rwc     io.ReadWriteCloser
+	link    *link.Link
 	welcome wire.Welcome
 
-	out sync.Mutex // writes of frames
+	lasting     Lasting
+	begin       wire.Hello
+	ticket      wire.Ticket
+	outstanding outstanding
+	restarted   atomic.Pointer[func()]
+
+	reconnecting sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[uint64]chan wire.Frame
@@ -53,28 +59,47 @@ type Counts struct {
 	Received   int64
 }
 
-// New begins a session over a connection. Conn closes it.
+// New begins a session over a connection. Conn closes it. The session is over when the connection is.
 //
 // Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
-func New(rwc io.ReadWriteCloser) (*Conn, error) {
-	c := &Conn{rwc: rwc, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
+func New(rwc io.ReadWriteCloser) (*Conn, error) { return NewLasting(rwc, Lasting{}) }
+
+// NewLasting begins a session that goes on with another connection when it has lost one, if the server can do that. Errors are those of New.
+func NewLasting(rwc io.ReadWriteCloser, lasting Lasting) (*Conn, error) {
+	c := &Conn{link: link.New(rwc, 0, nil), lasting: lasting, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
 	c.mux = stream.New(1<<16, c.send)
 	c.marshallers.New = func() any { return new(wire.Marshaller) }
-	r := bufio.NewReaderSize(rwc, 64<<10)
-	if err := c.hello(r); err != nil {
+	if err := c.hello(); err != nil {
 		rwc.Close()
 		return nil, fmt.Errorf("begin session: %w", err)
 	}
-	go c.receive(r)
+	if c.Resumable() {
+		c.link.OnLoss(func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.err == nil {
+				c.reconnecting.Go(c.reconnect)
+			}
+		})
+	} else {
+		c.link.Once()
+	}
+	go c.receive()
 	return c, nil
 }
 
-func (c *Conn) hello(r io.Reader) error {
-	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind}
-	if _, err := c.rwc.Write(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: h.Encode()})); err != nil {
+// Resumable tells whether the session survives the loss of its connection.
+func (c *Conn) Resumable() bool { return c.lasting.Redial != nil && c.welcome.Caps&wire.CapResume != 0 }
+
+func (c *Conn) hello() error {
+	c.begin = wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel}
+	if c.lasting.Redial != nil {
+		c.begin.Caps |= wire.CapResume
+	}
+	if err := c.link.Send(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: c.begin.Encode()})); err != nil {
 		return err
 	}
-	f, err := wire.ReadFrame(r, nil)
+	f, _, err := c.link.First()
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
@@ -89,6 +114,7 @@ func (c *Conn) hello(r io.Reader) error {
 		if c.welcome.Version != wire.Version {
 			return fmt.Errorf("%w: the server chose version %d", wire.ErrCorrupt, c.welcome.Version)
 		}
+		c.ticket = c.welcome.Ticket
 		return nil
 	case wire.OpRefuse:
 		return fmt.Errorf("%w: %q", ErrRefused, f.Payload)
@@ -116,9 +142,15 @@ func (c *Conn) Err() error {
 
 // Close ends the session. Requests under way fail.
 func (c *Conn) Close() error {
-	c.fail(fmt.Errorf("%w: closed", ErrLost))
+	err := fmt.Errorf("%w: closed", ErrLost)
+	c.fail(err)
 	c.mux.Close()
-	return c.rwc.Close()
+	if c.Resumable() { // without this the server would wait for us
+		c.link.Finish(wire.AppendFrame(nil, wire.Frame{Op: wire.OpBye}))
+	}
+	err = c.link.End(err)
+	c.reconnecting.Wait()
+	return err
 }
 
 // fail ends the session; the first reason stays.
@@ -136,11 +168,11 @@ func (c *Conn) fail(err error) {
 	}
 }
 
-func (c *Conn) receive(r io.Reader) {
+func (c *Conn) receive() {
 	for {
-		f, err := wire.ReadFrame(r, nil)
+		f, err := c.link.Receive(nil)
 		if err != nil {
-			if !errors.Is(err, wire.ErrCorrupt) {
+			if !errors.Is(err, wire.ErrCorrupt) && !errors.Is(err, ErrLost) {
 				err = fmt.Errorf("%w: %w", ErrLost, err)
 			}
 			c.end(err)
@@ -171,6 +203,7 @@ func (c *Conn) receive(r io.Reader) {
 		}
 		c.mu.Lock()
 		ch := c.pending[f.ID]
+		c.outstanding.answered(f.ID)
 		delete(c.pending, f.ID)
 		c.mu.Unlock()
 		if ch == nil {
@@ -184,15 +217,16 @@ func (c *Conn) receive(r io.Reader) {
 // end ends the session because of the server.
 func (c *Conn) end(err error) {
 	c.fail(err)
-	c.rwc.Close()
+	_ = c.link.End(err)
 	c.mux.Close()
 }
 
 func (c *Conn) send(f wire.Frame) error {
 	b := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f)
-	c.out.Lock()
-	_, err := c.rwc.Write(b)
-	c.out.Unlock()
+	if c.Resumable() {
+		c.outstanding.sent(b)
+	}
+	err := c.link.Send(b)
 	c.sent.Add(int64(len(b)))
 	if err != nil {
 		c.end(fmt.Errorf("%w: %w", ErrLost, err))
@@ -203,6 +237,11 @@ func (c *Conn) send(f wire.Frame) error {
 
 // Do sends a request and waits for its answer, which has to be an answer of kind want.
 func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
+	return c.do(op, want, payload, nil)
+}
+
+// do is Do for a request that is cancelled when interrupted, if not nil, is closed: its answer comes early then.
+func (c *Conn) do(op, want wire.Op, payload []byte, interrupted <-chan struct{}) ([]byte, error) {
 	if len(payload) > wire.MaxPayload {
 		return nil, wire.ErrTooLarge
 	}
@@ -220,7 +259,7 @@ func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
 	if err := c.send(wire.Frame{Op: op, ID: id, Payload: payload}); err != nil {
 		return nil, err
 	}
-	f, ok := <-ch
+	f, ok := c.answer(id, ch, interrupted)
 	if !ok {
 		return nil, c.Err()
 	}
@@ -232,7 +271,28 @@ func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
 	return f.Payload, nil
 }
 
-// Memory is what a call's pointers refer to.
+// answer waits for the answer to a request.
+func (c *Conn) answer(id uint64, ch <-chan wire.Frame, interrupted <-chan struct{}) (f wire.Frame, ok bool) {
+	select {
+	case f, ok = <-ch:
+		return f, ok
+	case <-interrupted: // never, if it is nil
+	}
+	if c.welcome.Caps&wire.CapCancel != 0 {
+		c.oneWay.Add(1)
+		_ = c.send(wire.CountFrame(wire.OpCancel, id)) // ch has it
+	}
+	f, ok = <-ch
+	return f, ok
+}
+
+// An Interruptible is memory of a program that can be interrupted while a call of it waits. The call is cancelled then: it returns EINTR, or its
+// result if it has one.
+type Interruptible interface {
+	Interrupted() <-chan struct{} // closed when that happens; nil if it cannot
+}
+
+// Memory is what a call's pointers refer to. It may be Interruptible.
 type Memory interface {
 	decode.Memory
 	wire.Writer
@@ -258,7 +318,11 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	case err != nil:
 		return 0, err
 	}
-	answer, err := c.Do(wire.OpCall, wire.OpResult, call.AppendCall(nil))
+	var interrupted <-chan struct{}
+	if i, ok := mem.(Interruptible); ok {
+		interrupted = i.Interrupted()
+	}
+	answer, err := c.do(wire.OpCall, wire.OpResult, call.AppendCall(nil), interrupted)
 	if err != nil {
 		return 0, err
 	}

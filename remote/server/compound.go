@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -51,7 +52,7 @@ func (s *session) openX(f wire.Frame) error {
 func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	dir, release, ok := s.dir(o.Dir)
 	if !ok {
-		r.Ret = -int64(unix.EBADF)
+		r.Ret = -int64(s.missing(o.Dir))
 		return
 	}
 	defer release()
@@ -63,12 +64,20 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	// Without O_NONBLOCK a FIFO would hold up the session: such files are opened by a CALL.
 	var st unix.Stat_t
 	if flags&(unix.O_PATH|unix.O_NONBLOCK|unix.O_DIRECTORY) == 0 {
-		if err := unix.Fstatat(dir, o.Path, &st, 0); err == nil && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFCHR) {
+		how := 0
+		if o.Path == "" && o.Dir != wire.CWD {
+			how = unix.AT_EMPTY_PATH
+		}
+		if err := unix.Fstatat(dir, o.Path, &st, how); err == nil && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFCHR) {
 			r.Ret = -int64(unix.EMEDIUMTYPE)
 			return
 		}
 	}
-	fd, err := openat(dir, o.Path, flags, o.Mode)
+	open := openat
+	if o.Path == "" && o.Dir != wire.CWD {
+		open = s.reopen
+	}
+	fd, err := open(dir, o.Path, flags, o.Mode)
 	if err != nil {
 		r.Ret = errnoOf(err)
 		return
@@ -89,12 +98,26 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	if x.Mode&unix.S_IFMT == unix.S_IFREG && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && limit > 0 &&
 		x.Size <= uint64(limit) && x.Size > 0 && !s.own(fd) {
 		if data, ok := content(fd, int(x.Size)); ok {
-			unix.Close(fd)
 			r.Whole, r.Data = true, data
-			return
 		}
 	}
 	r.Ret = s.opened(fd)
+}
+
+// reopen opens the file of a descriptor anew, as opening /proc/self/fd/N does: with a position and flags of its own, whatever name the file
+// has by now.
+func (s *Server) reopen(fd int, _ string, flags, _ uint32) (int, error) {
+	switch {
+	case s.proc < 0:
+		return -1, unix.ENOENT
+	case flags&unix.O_NOFOLLOW != 0:
+		return -1, unix.ELOOP
+	case flags&(unix.O_CREAT|unix.O_EXCL) == unix.O_CREAT|unix.O_EXCL:
+		return -1, unix.EEXIST
+	case flags&unix.O_TMPFILE == unix.O_TMPFILE:
+		return -1, unix.ENOTDIR
+	}
+	return unix.Openat(s.proc, strconv.Itoa(fd), int(flags)|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 }
 
 // listAlong lists a directory that is being opened, if it is small enough.
@@ -156,7 +179,7 @@ func (s *session) listX(f wire.Frame) error {
 func (s *session) list(l *wire.ListX, r *wire.Listed) error {
 	dir, release, ok := s.dir(l.Dir)
 	if !ok {
-		return unix.EBADF
+		return s.missing(l.Dir)
 	}
 	defer release()
 	path := l.Path

@@ -10,9 +10,9 @@ type OpenX struct {
 	Dir        uint32 // handle, or CWD
 	Flags      uint32 // generic O_*
 	Mode       uint32
-	MaxData    uint32 // send the content of a regular file up to this size, and close it
+	MaxData    uint32 // send the content of a regular file up to this size
 	MaxEntries uint32 // list a directory with up to so many entries
-	Path       string
+	Path       string // "" to open the file of the handle Dir anew
 }
 
 // CWD is the handle that stands for the server's own working directory: AT_FDCWD.
@@ -36,7 +36,7 @@ func (o *OpenX) Decode(b []byte) error {
 }
 
 // An Opened is the answer to an OpenX. If Ret is not negative, Statx are the file's attributes. Whole tells that Data is all
-// of the file, which has been closed again; otherwise Ret is its handle. Listed tells that Entries are all of a directory.
+// of the file. Ret is its handle. Listed tells that Entries are all of a directory.
 type Opened struct {
 	Ret     int64
 	Whole   bool
