@@ -368,3 +368,23 @@ func TestRegionAttachBirths(t *testing.T) {
 		t.Error("the text differs from the file's")
 	}
 }
+
+// A program that is attached to while its execve is under way has its breakpoints set once, in the new program.
+func TestRegionAttachExec(t *testing.T) {
+	for i := range 100 {
+		cmd := exec.Command(regionFixture(t, "threads.c", "-O0"), "1", "5", "1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"rec"}}})
+		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
+			if ev.Kind == event.Killed {
+				t.Errorf("attach %d: it was killed by signal %d", i, ev.Signo)
+			}
+		})
+		if err := tr.Attach(cmd.Process.Pid); err == nil {
+			_ = tr.Wait()
+		}
+		_ = cmd.Wait()
+	}
+}

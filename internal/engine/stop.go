@@ -268,7 +268,9 @@ func (e *Engine) firstStop(t *Thread, ws ptrace.WaitStatus) {
 		if !t.expectStop && ws.Event() == ptrace.EventStop {
 			e.learnInterrupted(t)
 		}
-		e.arrived(t)
+		if ws.Event() != ptrace.EventExec { // otherwise execed says so, when the breakpoints of the former program are forgotten
+			e.arrived(t)
+		}
 	}
 }
 
@@ -345,6 +347,7 @@ func (e *Engine) execed(t *Thread) {
 	} else if e.opts.Breakpoints != nil {
 		t.detaching = true // it no longer shares memory with breakpoints
 	}
+	e.arrived(t)
 	e.resume(t, 0)
 }
 
@@ -361,6 +364,13 @@ func isExec(c *Call) bool {
 // takeOver gives caller, which executes, the id of its leader, which is no more.
 func (e *Engine) takeOver(caller, leader *Thread) *Thread {
 	tid := leader.TID
+	switch p := caller.Proc; {
+	case leader.coming && caller.coming:
+		p.coming--
+	case leader.coming:
+		caller.coming = true
+	}
+	leader.coming = false
 	e.forget(leader)
 	delete(e.threads, caller.TID)
 	caller.TID = tid
