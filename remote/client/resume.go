@@ -62,6 +62,7 @@ func (o *outstanding) answered(id uint64) {
 // answers are the kinds of answers, all of which begin with an i64 result.
 var answers = map[wire.Op]wire.Op{
 	wire.OpCall: wire.OpResult, wire.OpOpenX: wire.OpOpened, wire.OpListX: wire.OpListed, wire.OpDial: wire.OpDialed,
+	wire.OpBind: wire.OpDialed, wire.OpListen: wire.OpDialed,
 }
 
 // sort says which requests can be made again in another session, and answers the others: whether they were executed is not known.
@@ -81,12 +82,12 @@ func (o *outstanding) sort() (again []byte, answered []wire.Frame) {
 			continue
 		}
 		errno := syscall.EIO
-		if op == wire.OpDial {
+		if answers[op] == wire.OpDialed {
 			errno = syscall.ECONNRESET
 		}
 		f := wire.Frame{Op: answers[op], ID: id}
 		f.Payload = binary.LittleEndian.AppendUint64(nil, uint64(-int64(errno)))
-		if op == wire.OpDial {
+		if answers[op] == wire.OpDialed {
 			f.Payload = append(f.Payload, make([]byte, 8)...) // no addresses
 		}
 		answered = append(answered, f)
