@@ -3,6 +3,7 @@ package farcall_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -233,5 +234,29 @@ print(os.pread(f, 3, 4), os.lseek(f, 0, 2), mmap.mmap(f, 0, prot=mmap.PROT_READ)
 	}
 	if s := readStats(t, stats); s.Calls.Local > 100_000 { // dd alone reads and writes 600,000 times
 		t.Errorf("%d calls were seen", s.Calls.Local)
+	}
+}
+
+// TestRemoteLostConnection kills the server under a program that waits for what comes over a connection.
+func TestRemoteLostConnection(t *testing.T) {
+	h := newFarHost(t, "--connect", "127.0.0.0/8", "--bind", "127.0.0.1")
+	cmd, out, stderr := h.start(nil, []string{"--net", "remote", "--on-loss", "wait=1s"}, `exec python3 -c '
+import socket, threading
+l = socket.create_server(("127.0.0.1", 0)); c = socket.create_connection(l.getsockname()); a, _ = l.accept()
+a.sendall(b"x"); c.recv(9); print("ready", flush=True)
+try: print(c.recv(9))
+except OSError as e: print(e.errno)
+try: socket.create_connection(("127.0.0.1", 1))
+except OSError as e: print(e.errno)'`)
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	h.kill()
+	rest, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); string(rest) != "104\n5\n" || err == nil || !strings.Contains(stderr.String(), "lost") {
+		t.Errorf("%q, %v, %q", rest, err, stderr)
 	}
 }

@@ -218,6 +218,7 @@ func (c *Conn) receive() {
 func (c *Conn) end(err error) {
 	c.fail(err)
 	_ = c.link.End(err)
+	c.mux.Reset()
 	c.mux.Close()
 }
 

@@ -27,6 +27,9 @@ func (c *Conn) DialFrom(id uint32, datagram bool, addr []byte) (*wire.Dialed, *s
 func (c *Conn) opened(id uint32, op wire.Op, payload []byte) (*wire.Dialed, *stream.Stream, error) {
 	st, err := c.mux.Open(id)
 	if err != nil {
+		if lost := c.Err(); lost != nil {
+			return &wire.Dialed{}, nil, lost
+		}
 		return &wire.Dialed{Ret: -int64(syscall.EMFILE)}, nil, nil
 	}
 	r, err := c.dialed(op, payload)

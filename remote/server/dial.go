@@ -111,6 +111,9 @@ func socketOf(c net.Conn) stream.Socket {
 // resettable is a connection that can be reset.
 type resettable struct{ *net.TCPConn }
 
+// Interrupt implements stream.Resetter.
+func (r resettable) Interrupt() { _ = r.SetDeadline(time.Unix(1, 0)) }
+
 // Reset closes it with a RST (tcp(7), SO_LINGER in socket(7)).
 func (r resettable) Reset() {
 	_ = r.SetLinger(0)

@@ -21,7 +21,9 @@ type Socket interface {
 
 // A Resetter is a Socket that can end as one whose connection was reset.
 type Resetter interface {
-	// Reset closes the socket so that its peer sees an error and not the end of what was sent.
+	// Interrupt has reads and writes fail, those in progress too.
+	Interrupt()
+	// Reset, called when none is in progress, closes the socket so that its peer sees an error and not the end of what was sent.
 	Reset()
 }
 
@@ -124,17 +126,20 @@ func (m *Mux) Close() {
 	m.mu.Lock()
 	m.closed = true
 	m.mu.Unlock()
-	m.Reset()
+	m.finish(false)
 }
 
-// Reset ends all streams that there are: the other side has forgotten them.
-func (m *Mux) Reset() {
+// Reset ends all streams that there are, as if their connections were reset: the other side has forgotten them.
+func (m *Mux) Reset() { m.finish(true) }
+
+func (m *Mux) finish(reset bool) {
 	m.mu.Lock()
 	all := m.streams
 	m.streams = map[uint32]*Stream{}
 	m.mu.Unlock()
 	for _, s := range all {
 		s.mu.Lock()
+		s.reset = s.reset || reset
 		s.end()
 		s.mu.Unlock()
 	}
@@ -152,10 +157,10 @@ func (s *Stream) end() {
 	s.ready.Broadcast()
 }
 
-// close closes the socket as the stream has ended; s.mu is held. What Reset does may take a while.
+// close closes the socket as the stream has ended, or has it reset when both directions are done; s.mu is held.
 func (s *Stream) close() {
 	if r := s.resetter(); r != nil {
-		go r.Reset()
+		r.Interrupt()
 	} else {
 		s.socket.Close()
 	}
@@ -218,10 +223,13 @@ func (s *Stream) Attach(socket Socket, done func()) {
 		if last {
 			s.forget()
 			s.mu.Lock()
-			if s.resetter() == nil {
+			r := s.resetter()
+			s.mu.Unlock()
+			if r != nil {
+				r.Reset()
+			} else {
 				socket.Close()
 			}
-			s.mu.Unlock()
 			if done != nil {
 				done()
 			}
@@ -237,6 +245,17 @@ func errno(err error) syscall.Errno {
 		return e
 	}
 	return syscall.EIO
+}
+
+// send sends a frame about the stream. If that is not possible, the connection is as good as reset.
+func (s *Stream) send(f wire.Frame) error {
+	err := s.mux.send(f)
+	if err != nil {
+		s.mu.Lock()
+		s.reset = true
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // outward sends what is read from the socket.
@@ -257,7 +276,7 @@ func (s *Stream) outward() error {
 			s.mu.Lock()
 			s.credit -= n
 			s.mu.Unlock()
-			if err := s.mux.send(wire.StreamFrame(wire.OpData, s.id, buf[:n])); err != nil {
+			if err := s.send(wire.StreamFrame(wire.OpData, s.id, buf[:n])); err != nil {
 				return err
 			}
 		}
@@ -265,7 +284,7 @@ func (s *Stream) outward() error {
 			return syscall.ECONNRESET
 		}
 		if err == io.EOF {
-			return s.mux.send(wire.StreamFrame(wire.OpEOF, s.id, nil))
+			return s.send(wire.StreamFrame(wire.OpEOF, s.id, nil))
 		}
 		if err != nil {
 			return err
@@ -297,7 +316,7 @@ func (s *Stream) inward() error {
 		s.mu.Lock()
 		s.queued -= len(b)
 		s.mu.Unlock()
-		if err := s.mux.send(wire.StreamFrame(wire.OpWindow, s.id, binary.LittleEndian.AppendUint32(nil, uint32(len(b))))); err != nil {
+		if err := s.send(wire.StreamFrame(wire.OpWindow, s.id, binary.LittleEndian.AppendUint32(nil, uint32(len(b))))); err != nil {
 			return err
 		}
 	}

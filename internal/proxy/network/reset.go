@@ -15,10 +15,12 @@ type standIn struct {
 	socket *socket
 }
 
+// Interrupt implements stream.Resetter.
+func (n *standIn) Interrupt() { _ = n.SetDeadline(time.Unix(1, 0)) }
+
 // Reset closes it so that the program sees ECONNRESET. The kernel does so for a unix socket whose peer is closed with something unread. So the
 // program is made to have sent a byte that is not read: through a copy of its socket, which is looked for, as this happens rarely.
 func (n *standIn) Reset() {
-	_ = n.SetReadDeadline(time.Unix(1, 0)) // nobody reads it any more
 	if own := programsEnd(n.socket.inode); own >= 0 {
 		_, _ = unix.SendmsgN(own, []byte{0}, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) // where there is no room, something is unread
 		unix.Close(own)
