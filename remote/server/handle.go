@@ -65,7 +65,7 @@ func (s *session) get(n uint32) *handle {
 
 // missing is the error number for a handle that there is not: of an earlier session of the client, or none at all.
 func (s *session) missing(n uint32) unix.Errno {
-	if n-s.first >= wire.HandlesPerSession && n <= 0x7fffffff {
+	if n-s.first >= wire.HandlesPerSession && n < wire.NoHandle {
 		return unix.ESTALE
 	}
 	return unix.EBADF

@@ -8,12 +8,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"farcall/remote"
@@ -179,11 +175,11 @@ func authenticate(conn net.Conn, users []uint32) (peer, identity string, err err
 		return conn.RemoteAddr().String() + " " + cert.Subject.CommonName, "certificate " + string(cert.Raw), nil
 	}
 	if a, ok := conn.RemoteAddr().(remote.VsockAddr); ok {
+		host := fmt.Sprintf("vsock %d", a.CID)
 		if _, any := conn.(anyConn); any {
-			return "vsock " + a.String(), "any vsock", nil
+			return "vsock " + a.String(), host, nil
 		}
-		cid, _, _ := strings.Cut(a.String(), ":") // the port is another with each connection
-		return "vsock " + a.String(), "vsock " + cid, vsockPeer(a)
+		return "vsock " + a.String(), host, vsockPeer(a)
 	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -215,54 +211,6 @@ func ChangeRoot(dir string) error {
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return fmt.Errorf("chdir / in %s: %w", dir, err)
-	}
-	return nil
-}
-
-// A User is whom the server acts as.
-type User struct {
-	UID, GID int
-	Groups   []int // besides GID
-}
-
-// FindUser looks for a user of this host, by name or number.
-//
-// Errors: those of user.Lookup.
-func FindUser(name string) (u User, err error) {
-	found, err := user.Lookup(name)
-	if err != nil {
-		var byNumber error
-		if found, byNumber = user.LookupId(name); byNumber != nil {
-			return u, err
-		}
-	}
-	groups, err := found.GroupIds()
-	if err != nil {
-		return u, err
-	}
-	for _, n := range append([]string{found.Uid, found.Gid}, groups...) {
-		id, err := strconv.Atoi(n)
-		if err != nil {
-			return u, fmt.Errorf("user %s: id %q: %w", name, n, err)
-		}
-		u.Groups = append(u.Groups, id)
-	}
-	u.UID, u.GID, u.Groups = u.Groups[0], u.Groups[1], u.Groups[2:]
-	return u, nil
-}
-
-// Become makes the whole process the user, for good.
-//
-// Errors: EPERM without the capabilities; other errnos of setgroups(2), setgid(2) and setuid(2).
-func (u User) Become() error {
-	if err := syscall.Setgroups(u.Groups); err != nil {
-		return fmt.Errorf("setgroups: %w", err)
-	}
-	if err := syscall.Setgid(u.GID); err != nil {
-		return fmt.Errorf("setgid: %w", err)
-	}
-	if err := syscall.Setuid(u.UID); err != nil {
-		return fmt.Errorf("setuid: %w", err)
 	}
 	return nil
 }

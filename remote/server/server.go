@@ -35,15 +35,15 @@ type Options struct {
 	// Connect are the addresses that clients may connect to; without any, nothing.
 	Connect []Destination
 
+	// Bind is what clients may listen on, or have as the address of a datagram socket; without any, nothing but addresses that the
+	// kernel chooses for the latter.
+	Bind []Destination
 	// Grace is how long a session that has lost its connection can be resumed, with all that it has open. 0: not at all.
 	Grace time.Duration
 
 	// MaxKept is how many bytes of answers a session keeps until the client has acknowledged them, 0 means 32 MiB. A session that had to
 	// drop some can not be resumed by a client that lacks them.
 	MaxKept int
-	// Bind is what clients may listen on, or have as the address of a datagram socket; without any, nothing but addresses that the
-	// kernel chooses for the latter.
-	Bind []Destination
 
 	// Audit, if not nil, is told of each call that was executed or refused, after it. It is called by several goroutines.
 	Audit func(*Record)
@@ -98,8 +98,8 @@ type session struct {
 	handles map[uint32]*handle
 	first   uint32             // of the numbers of handles
 	next    uint32             // less first
-	cancels map[uint64]func()  // of requests that wait
 	sockets map[uint32]*socket // by stream
+	cancels map[uint64]func()  // of requests that wait
 
 	accepted atomic.Uint32
 }

@@ -58,5 +58,9 @@ func Count(f Frame) (uint64, error) {
 // HandlesPerSession is how many numbers of handles a session has: those that are in the range of another one are stale, not wrong.
 const HandlesPerSession = 1 << 20
 
-// MaxTurn is the highest Hello.Turn: handles are less than 2^31.
-const MaxTurn = 1<<31/HandlesPerSession - 1
+// MaxTurn is the highest Hello.Turn: handles are less than NoHandle.
+const MaxTurn = 1<<31/HandlesPerSession - 2
+
+// NoHandle is never a handle: it is in the place of a descriptor that is not open, so that the server finds the error in the order in which its
+// kernel finds it.
+const NoHandle = 0x7fffffff
