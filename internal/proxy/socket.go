@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"farcall/internal/linux"
 	"farcall/remote/stream"
 
 	"golang.org/x/sys/unix"
@@ -387,11 +388,11 @@ func (q *request) grab(fd int) (int, error) {
 
 // processOf is the process that a thread belongs to, 0 if it is gone.
 func processOf(tid int) int {
-	n, err := strconv.Atoi(statusOf(strconv.Itoa(tid), "Tgid:"))
+	st, err := linux.ReadStatus(tid)
 	if err != nil {
 		return 0
 	}
-	return n
+	return st.PID
 }
 
 // address reads a struct sockaddr from the program.
