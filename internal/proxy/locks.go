@@ -71,8 +71,8 @@ func lock(q *request) {
 		q.result(ret, err)
 		return
 	}
-	clear(b[flockPID:]) // as F_OFD_* want it (fcntl_locking(2))
-	var s wire.Space
+	clear(b[flockPID:])           // as F_OFD_* want it (fcntl_locking(2))
+	s := wire.Space{Else: q.Trap} // which knows when the program is interrupted
 	addr := s.Put(b)
 	to := map[uint32]uint64{unix.F_GETLK: fOFDGetLk, unix.F_SETLK: fOFDSetLk, unix.F_SETLKW: fOFDSetLkw}[cmd]
 	ret, err = q.conn.Syscall("fcntl", [6]uint64{uint64(own.handle), to, addr}, &s)
