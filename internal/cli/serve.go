@@ -69,8 +69,8 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, one of these and :PORT, unix or unix:PATH")
 	f.StringArrayVar(&o.bind, "bind", nil, "let clients listen on `ADDRESS`: as --connect, or :PORT")
 	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
-	f.StringVar(&o.user, "user", "", "act as `USER`, by name or number, once everything is set up")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
+	f.StringVar(&o.user, "user", "", "serve as user `NAME`, without any capabilities")
 	f.DurationVar(&o.grace, "grace", time.Minute, "keep what a client has open for this `TIME` after its connection was lost; 0: do not")
 	return cmd
 }
@@ -103,6 +103,13 @@ func runServe(std Streams, o serveOptions) error {
 	if o.grace < 0 {
 		return &message.Error{Text: "invalid --grace argument: it is negative", Remedy: "0 ends sessions with their connection"}
 	}
+	var as *account
+	if o.user != "" {
+		var err error
+		if as, err = findAccount(o.user); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help serve"}
@@ -113,14 +120,6 @@ func runServe(std Streams, o serveOptions) error {
 		}
 		defer f.Close()
 		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
-	}
-	var as *server.User
-	if o.user != "" { // before the root directory changes
-		u, err := server.FindUser(o.user)
-		if err != nil {
-			return message.Fail("%v", err)
-		}
-		as = &u
 	}
 	unix.Umask(0) // clients apply that of the program
 	if !o.stdio { // nobody can connect to a server over standard streams once more

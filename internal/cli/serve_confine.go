@@ -2,9 +2,13 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os/user"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"farcall/internal/message"
 	"farcall/internal/seccomp"
@@ -14,16 +18,81 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// An account is whom a server runs as.
+type account struct {
+	name     string
+	uid, gid int
+	groups   []int
+}
+
+// findAccount looks a user up. It has to be done before the root directory changes.
+func findAccount(name string) (*account, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, message.Fail("%v", err)
+	}
+	a := &account{name: name}
+	ids, err := u.GroupIds()
+	if err == nil {
+		a.uid, err = strconv.Atoi(u.Uid)
+	}
+	if err == nil {
+		a.gid, err = strconv.Atoi(u.Gid)
+	}
+	for _, id := range ids {
+		n, cerr := strconv.Atoi(id)
+		err = errors.Join(err, cerr)
+		a.groups = append(a.groups, n)
+	}
+	if err != nil {
+		return nil, message.Fail("user %s: %v", name, err)
+	}
+	return a, nil
+}
+
+// become makes the process the account's, for good: without capabilities, now or by what it might execute.
+func (a *account) become() error {
+	fails := func(what string, err error) error {
+		e := &message.Error{Text: fmt.Sprintf("become %s: %s: %v", a.name, what, err)}
+		if errors.Is(err, unix.EPERM) {
+			e.Remedy = "only root can become another user"
+		}
+		return e
+	}
+	for c := uintptr(0); ; c++ { // the bounding set, until there is no such capability
+		_, _, e := syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0)
+		if e == unix.EINVAL && c > unix.CAP_AUDIT_READ || e == unix.ENOTSUP { // built with cgo: changing the user and NO_NEW_PRIVS have to do
+			break
+		}
+		if e != 0 {
+			return fails("drop capabilities", e)
+		}
+	}
+	if err := syscall.Setgroups(a.groups); err != nil {
+		return fails("setgroups", err)
+	}
+	if err := syscall.Setresgid(a.gid, a.gid, a.gid); err != nil {
+		return fails("setresgid", err)
+	}
+	if err := syscall.Setresuid(a.uid, a.uid, a.uid); err != nil {
+		return fails("setresuid", err)
+	}
+	if a.uid == 0 { // root keeps what it is not told to give up
+		return fails("setresuid", errors.New("it is root"))
+	}
+	return nil
+}
+
 // confine takes from the process what it will not need.
-func confine(root string, as *server.User, writes bool, messages *message.Printer) error {
+func confine(root string, a *account, writes bool, messages *message.Printer) error {
 	if root != "" {
 		if err := changeRoot(root); err != nil {
 			return err
 		}
 	}
-	if as != nil {
-		if err := as.Become(); err != nil {
-			return &message.Error{Text: err.Error(), Remedy: "acting as somebody else needs root"}
+	if a != nil {
+		if err := a.become(); err != nil {
+			return err
 		}
 	}
 	if !writes {

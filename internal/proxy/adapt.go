@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"encoding/binary"
 	"os"
-	"strconv"
 	"strings"
 
+	"farcall/internal/linux"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -123,16 +123,11 @@ func (q *request) mode(mode uint32) uint32 {
 
 // umaskOf reads a thread's umask, which no call tells without changing it.
 func umaskOf(tid int) uint32 {
-	n, err := strconv.ParseUint(statusOf(strconv.Itoa(tid), "Umask:"), 8, 32)
+	st, err := linux.ReadStatus(tid)
 	if err != nil {
 		return 0o22
 	}
-	return uint32(n)
-}
-
-// statusOf is a field of a process's or thread's /proc/PID/status (proc_pid_status(5)), "" if it is gone.
-func statusOf(process string, field string) string {
-	return fieldOf("/proc/"+process+"/status", field)
+	return st.Umask
 }
 
 // fieldOf is a field of a file of lines that begin with a name, "" if it is not there.
@@ -152,9 +147,9 @@ func fieldOf(file, field string) string {
 
 // processOf is the process that a thread belongs to, 0 if it is gone.
 func processOf(tid int) int {
-	n, err := strconv.Atoi(statusOf(strconv.Itoa(tid), "Tgid:"))
+	st, err := linux.ReadStatus(tid)
 	if err != nil {
 		return 0
 	}
-	return n
+	return st.PID
 }

@@ -72,8 +72,8 @@ func lock(q *request) {
 		q.result(ret, err)
 		return
 	}
-	clear(b[flockPID:]) // as F_OFD_* want it (fcntl_locking(2))
-	var s wire.Space
+	clear(b[flockPID:])           // as F_OFD_* want it (fcntl_locking(2))
+	s := wire.Space{Else: q.Trap} // which knows when the program is interrupted
 	addr := s.Put(b)
 	if cmd == unix.F_SETLKW {
 		if q.locks.wait(inodeOf(o.statx), own, kind, b) {

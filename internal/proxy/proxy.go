@@ -72,7 +72,7 @@ type Proxy struct {
 	locks       locks
 	maps        mappings
 	temp        string
-	credentials string // that programs start with
+	credentials credentials // that programs start with
 	counts      counts
 	copies      atomic.Uint64 // of programs
 	asked       decode.Call   // of which it is decided whether it is wanted
@@ -109,7 +109,7 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 	}
 	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
 	conn.OnRestart(p.cache.flush)
-	p.credentials = credentialsOf("self")
+	p.credentials = credentialsOf(os.Getpid())
 	p.network = network.New(conn, opts.Net)
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)

@@ -1,12 +1,12 @@
 package proxy
 
 import (
-	"strconv"
 	"time"
 
 	"farcall/decode"
 	"farcall/event"
 	"farcall/filter"
+	"farcall/internal/linux"
 	"farcall/syscalls"
 
 	"golang.org/x/sys/unix"
@@ -118,7 +118,12 @@ func (p *Proxy) wanted(t Trap, d *syscalls.Call) bool {
 	}
 	tid := t.TID()
 	return p.opts.Calls.Entry(&filter.Env{Call: c, TID: tid, PID: processOf(tid), Memory: t,
-		Comm: func(b []byte) []byte { return append(b, statusOf(strconv.Itoa(tid), "Name:")...) },
+		Comm: func(b []byte) []byte {
+			if st, err := linux.ReadStatus(tid); err == nil {
+				b = append(b, st.Name...)
+			}
+			return b
+		},
 		FDPath: func(b []byte, fd int32) []byte {
 			if fd == unix.AT_FDCWD {
 				return append(b, p.nearOf(procLink(tid, "cwd"))...)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"farcall/internal/linux"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -75,12 +77,22 @@ func (q *request) uname() bool {
 
 // isServer tells whether the program is to have the server's identity: not once it has taken on another one itself.
 func (q *request) isServer() bool {
-	return !q.opts.Local && credentialsOf(strconv.Itoa(q.TID())) == q.credentials
+	return !q.opts.Local && credentialsOf(q.TID()) == q.credentials
 }
 
-// credentialsOf are the ids of a process as /proc shows them.
-func credentialsOf(process string) string {
-	return statusOf(process, "Uid:") + " " + statusOf(process, "Gid:") + " " + statusOf(process, "Groups:")
+// credentials are the ids of a process.
+type credentials struct {
+	uid, gid linux.IDs
+	groups   string
+}
+
+// credentialsOf reads them; those of a process that is gone are nobody's.
+func credentialsOf(tid int) credentials {
+	st, err := linux.ReadStatus(tid)
+	if err != nil {
+		return credentials{groups: "gone"}
+	}
+	return credentials{st.UID, st.GID, st.Groups}
 }
 
 func (q *request) identity(id uint32) bool {

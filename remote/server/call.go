@@ -104,12 +104,12 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 			continue
 		}
 		h := x.get(n)
-		if h == nil && x.missing(n) == unix.ESTALE {
-			x.refused = unix.ESTALE
-			return false, nil
-		}
-		if h == nil { // EBADF, if the kernel does not find another error before
-			none := int64(-1)
+		if h == nil {
+			if e := x.missing(n); e != unix.EBADF {
+				x.refused = e
+				return false, nil
+			}
+			none := int64(-1) // EBADF, if the kernel does not find another error before
 			x.regs[r] = uint64(none)
 			continue
 		}
@@ -234,16 +234,17 @@ func (x *execution) wait() int64 {
 }
 
 // over waits for d and tells whether the session has ended, or the call was cancelled.
-func (x *execution) over(d time.Duration) bool { return over(d, x.quit, x.cancelled) }
+func (x *execution) over(d time.Duration) bool { return closed(d, x.quit, x.cancelled) }
 
 // over waits for d and tells whether the session has ended.
-func (s *session) over(d time.Duration) bool { return over(d, s.quit, nil) }
+func (s *session) over(d time.Duration) bool { return closed(d, s.quit, nil) }
 
-func over(d time.Duration, quit, cancelled <-chan struct{}) bool {
+// closed waits for d, or until one of the channels is closed, and tells whether one is.
+func closed(d time.Duration, a, b <-chan struct{}) bool {
 	select {
-	case <-quit:
+	case <-a:
 		return true
-	case <-cancelled:
+	case <-b:
 		return true
 	default:
 	}
@@ -253,9 +254,9 @@ func over(d time.Duration, quit, cancelled <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-quit:
+	case <-a:
 		return true
-	case <-cancelled:
+	case <-b:
 		return true
 	case <-t.C:
 		return false

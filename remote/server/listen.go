@@ -177,7 +177,7 @@ func authenticate(conn net.Conn, users []uint32) (peer, identity string, err err
 	if a, ok := conn.RemoteAddr().(remote.VsockAddr); ok {
 		host := fmt.Sprintf("vsock %d", a.CID) // the port is another with each connection
 		if _, any := conn.(anyConn); any {
-			return "vsock " + a.String(), "any vsock", nil
+			return "vsock " + a.String(), host, nil
 		}
 		return "vsock " + a.String(), host, vsockPeer(a)
 	}

@@ -126,11 +126,21 @@ func FuzzMessages(f *testing.F) {
 	statx := make([]byte, StatxSize)
 	f.Add((&Hello{Min: 1, Max: 1, Caps: 3}).Encode())
 	f.Add((&Welcome{Version: 1, Groups: []uint32{1}, Uname: [6]string{"Linux"}}).Encode())
+	f.Add((&Welcome{Version: 1, Caps: CapResume, Uname: [6]string{"Linux"}, Grace: 9}).Encode())
+	f.Add((&Resume{Received: 7}).Encode())
+	f.Add(CountFrame(OpAck, 7).Payload)
 	f.Add((&OpenX{Path: "/x"}).Encode())
 	f.Add((&Opened{Statx: statx, Whole: true, Data: []byte("d")}).Encode())
 	f.Add((&Listed{Entries: []Entry{{Name: "a", Target: "b", Statx: statx}}}).Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var o Opened
+		var q Resume
+		if q.Decode(b) == nil && !bytes.Equal(q.Encode(), b) {
+			t.Errorf("RESUME is not what it was: %x", b)
+		}
+		if n, err := Count(Frame{Op: OpAck, Payload: b}); err == nil && !bytes.Equal(CountFrame(OpAck, n).Payload, b) {
+			t.Errorf("ACK is not what it was: %x", b)
+		}
 		var h Hello
 		var w Welcome
 		var x OpenX
