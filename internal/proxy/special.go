@@ -282,7 +282,7 @@ func fcntl(q *request) {
 		lock(q)
 		return
 	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
-		q.objects.drain()
+		q.endLocks(inodeOf(o.statx), processOf(q.TID()))
 		if cmd == fOFDGetLk {
 			q.after = q.nameOwner
 		}
