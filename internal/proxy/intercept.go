@@ -50,18 +50,23 @@ func intercepted(d *syscalls.Call, o filterOptions) bool {
 // mapAnonymous is MAP_ANONYMOUS in mmap's fourth argument: there is no file then.
 const mapAnonymous = unix.MAP_ANONYMOUS
 
-// rules are the filter's rules for the calls that are seen.
+// rules are the filter's rules for the calls that are known.
 func rules(action seccomp.Action, o filterOptions) []seccomp.Rule {
 	var out []seccomp.Rule
 	for nr := range nativeABI.Names() {
 		d := linux.Describe(nativeABI, nr)
-		if d == nil || !intercepted(d, o) {
+		if d == nil {
+			continue
+		}
+		if !intercepted(d, o) {
+			out = append(out, seccomp.Rule{Number: uint32(nr), Action: seccomp.Allow})
 			continue
 		}
 		if d.Name == "socket" {
 			for _, family := range []uint64{unix.AF_INET, unix.AF_INET6} {
 				out = append(out, seccomp.Rule{Number: uint32(nr), Action: action, When: []seccomp.Condition{seccomp.Equal(0, 0xffffffff, family)}})
 			}
+			out = append(out, seccomp.Rule{Number: uint32(nr), Action: seccomp.Allow})
 			continue
 		}
 		if d.Name == "mmap" {
@@ -72,10 +77,11 @@ func rules(action seccomp.Action, o filterOptions) []seccomp.Rule {
 	return out
 }
 
-// spec is the whole filter. Calls of other ABIs fail: nobody would see them.
+// spec is the whole filter. Calls of other ABIs fail: nobody would see them. So do those that a newer kernel may have: nothing says that they
+// are not about files.
 func spec(action seccomp.Action, o filterOptions) seccomp.Spec {
 	enosys := seccomp.Errno(unix.ENOSYS)
-	s := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{nativeABI: {Rules: rules(action, o)}}, Other: enosys}
+	s := seccomp.Spec{Calls: map[syscalls.ABI]seccomp.Calls{nativeABI: {Default: enosys, Rules: rules(action, o)}}, Other: enosys}
 	if nativeABI == syscalls.AMD64 {
 		s.Calls[syscalls.X32] = seccomp.Calls{Default: enosys}
 	}
@@ -84,13 +90,11 @@ func spec(action seccomp.Action, o filterOptions) seccomp.Spec {
 
 // callSet is the same for a tracer.
 func callSet(o filterOptions) *filter.CallSet {
-	set := new(filter.CallSet)
-	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
-		for nr := range abi.Names() {
-			if d := linux.Describe(abi, nr); abi != nativeABI || d == nil || intercepted(d, o) {
-				set.Add(abi, nr)
-			}
+	pass := new(filter.CallSet)
+	for nr := range nativeABI.Names() {
+		if d := linux.Describe(nativeABI, nr); d != nil && !intercepted(d, o) {
+			pass.Add(nativeABI, nr)
 		}
 	}
-	return set
+	return pass.Complement()
 }

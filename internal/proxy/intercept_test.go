@@ -3,6 +3,7 @@ package proxy
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -85,6 +86,7 @@ func TestFilter(t *testing.T) {
 	for name, want := range map[string]seccomp.Action{
 		"openat": seccomp.Notify, "read": seccomp.Notify, "statx": seccomp.Notify, "execve": seccomp.Notify, "getcwd": seccomp.Notify,
 		"mount": seccomp.Notify, "inotify_add_watch": seccomp.Notify, "io_uring_setup": seccomp.Notify,
+		"io_setup": seccomp.Notify, "msync": seccomp.Notify, "munmap": seccomp.Allow, "restart_syscall": seccomp.Allow, "exit_group": seccomp.Allow,
 		"futex": seccomp.Allow, "clock_gettime": seccomp.Allow, "close": seccomp.Allow, "brk": seccomp.Allow, "rt_sigreturn": seccomp.Allow,
 	} {
 		if got := decide(name); got != want {
@@ -125,6 +127,37 @@ func TestFilterOptions(t *testing.T) {
 		s := spec(seccomp.Notify, c.o)
 		if got := s.Decide(nativeABI, uint32(nr), [6]uint64{c.arg}); got != c.want {
 			t.Errorf("%s(%d) with %+v: %v, want %v", c.name, c.arg, c.o, got, c.want)
+		}
+	}
+}
+
+// TestNothingIsLeftOut holds the filter, and the tracer's set of calls, against the header that has all calls of a kernel: one that is
+// neither known to be about no file nor seen must fail. A number that no kernel has yet must, too.
+func TestNothingIsLeftOut(t *testing.T) {
+	header, err := os.ReadFile("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+	if err != nil {
+		t.Fatal(err) // libc6-dev brings it
+	}
+	s, seen := spec(seccomp.Notify, filterOptions{}), callSet(filterOptions{})
+	decide := func(nr uint64) seccomp.Action { return s.Decide(nativeABI, uint32(nr), [6]uint64{}) }
+	all := regexp.MustCompile(`#define __NR_(\w+) (\d+)`).FindAllStringSubmatch(string(header), -1)
+	if len(all) < 300 {
+		t.Fatalf("%d calls in the header", len(all))
+	}
+	for _, m := range all {
+		nr, err := strconv.ParseUint(m[2], 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := linux.Describe(nativeABI, nr)
+		passes := d != nil && !intercepted(d, filterOptions{})
+		if got := decide(nr); got == seccomp.Allow != passes || seen.Has(nativeABI, nr) == passes {
+			t.Errorf("%s: %v, a tracer sees it: %v", m[1], got, seen.Has(nativeABI, nr))
+		}
+	}
+	for _, nr := range []uint64{400, 999, 5000} { // there are none of these
+		if got := decide(nr); got != seccomp.Errno(unix.ENOSYS) || !seen.Has(nativeABI, nr) {
+			t.Errorf("%d: %v, a tracer sees it: %v", nr, got, seen.Has(nativeABI, nr))
 		}
 	}
 }

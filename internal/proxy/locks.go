@@ -152,16 +152,14 @@ func (q *request) fromStart(o *object, b []byte) (ret int64, err error) {
 
 // owner is the owner of the process's locks of a file. A negative ret is the error.
 func (q *request) owner(o *object) (own *owner, ret int64, err error) {
-	q.objects.drain() // what has been closed until now
 	pid, ino := processOf(q.TID()), inodeOf(o.statx)
+	q.endLocks(ino, pid)
 	ls := &q.locks
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for _, other := range append([]*owner(nil), ls.byFile[ino]...) {
+	for _, other := range ls.byFile[ino] {
 		if other.pid == pid {
 			own = other
-		} else if !q.hasOpen(other.pid, ino) {
-			q.dropLocks(ino, other)
 		}
 	}
 	if own != nil {
@@ -195,6 +193,18 @@ func (q *request) owner(o *object) (own *owner, ret int64, err error) {
 		}
 	}
 	return own, 0, nil
+}
+
+// endLocks ends the locks of a file that have ended until now, for a process that is going to ask for one.
+func (p *Proxy) endLocks(ino inode, pid int) {
+	p.objects.drain() // what has been closed
+	p.locks.mu.Lock()
+	defer p.locks.mu.Unlock()
+	for _, own := range append([]*owner(nil), p.locks.byFile[ino]...) {
+		if own.pid != pid && !p.hasOpen(own.pid, ino) {
+			p.dropLocks(ino, own)
+		}
+	}
 }
 
 // unlockAfter waits for the end of a process, whose locks end then.

@@ -57,6 +57,7 @@ func open(q *request) {
 		q.result(-int64(unix.EROFS), nil)
 		return
 	}
+	q.objects.drain() // a file that has been written and closed until now is one that can be here as a whole
 	if err := q.syncMappings(); err != nil {
 		q.result(0, err)
 		return
@@ -292,7 +293,7 @@ func fcntl(q *request) {
 		lock(q)
 		return
 	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
-		q.objects.drain()
+		q.endLocks(inodeOf(o.statx), processOf(q.TID()))
 		if cmd == fOFDGetLk {
 			q.after = q.nameOwner
 		}

@@ -28,6 +28,7 @@ func init() { // its functions refer to it
 		"msync": func(*request) bool { return false }, // see mapping
 		// A ring's calls would be made by the kernel, unseen. Programs have to be able to do without.
 		"io_uring_setup": func(q *request) bool { q.fault(unix.ENOSYS); return true },
+		"io_setup":       func(q *request) bool { q.fault(unix.ENOSYS); return true }, // io_submit(2) has descriptors in structures
 	}
 }
 

@@ -266,7 +266,7 @@ static void op_lseek(void) {
 	long off = offset(), w = PICK(SEEK_SET, SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE, 9);
 	if (CALL(fstat, d, &st) == 0 && (st.mode & S_IFMT) == S_IFDIR) off = 0, w = SEEK_SET; // other offsets are the file system's
 	long r = CALL(lseek, d, off, w);
-	if (r >= 0 && (w == SEEK_DATA || w == SEEK_HOLE)) { // where exactly depends on what has been written to the disk by now
+	if ((r >= 0 || r == -ENXIO) && (w == SEEK_DATA || w == SEEK_HOLE)) { // where exactly depends on what has been written to the disk by now
 		CALL(lseek, d, off, SEEK_SET);
 		r = 0;
 	}
