@@ -38,6 +38,7 @@ type Conn struct {
 	ended   chan struct{}
 
 	marshallers sync.Pool
+	changed     func(*wire.Invalidate)
 	mux         *stream.Mux
 	streams     atomic.Uint32
 
@@ -52,27 +53,54 @@ type Counts struct {
 	Received   int64
 }
 
+// Options are how a session begins. The zero value is the simplest.
+type Options struct {
+	// First, if not nil, travels with HELLO, and so costs no round trip of its own. It has been done when Start returns.
+	First *Batch
+
+	// Changed, if not nil, is told what has changed of what the server leases, before any answer that came later. It must not make
+	// requests.
+	Changed func(*wire.Invalidate)
+}
+
 // New begins a session over a connection. Conn closes it.
 //
 // Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
-func New(rwc io.ReadWriteCloser) (*Conn, error) {
-	c := &Conn{rwc: rwc, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
+func New(rwc io.ReadWriteCloser) (*Conn, error) { return Start(rwc, Options{}) }
+
+// Start is New with options.
+func Start(rwc io.ReadWriteCloser, o Options) (*Conn, error) {
+	c := &Conn{rwc: rwc, changed: o.Changed, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
 	c.mux = stream.New(1<<16, c.send)
 	c.marshallers.New = func() any { return new(wire.Marshaller) }
 	r := bufio.NewReaderSize(rwc, 64<<10)
-	if err := c.hello(r); err != nil {
+	first := o.First
+	if first == nil {
+		first = new(Batch)
+	}
+	err := c.hello(r, first)
+	if err == nil {
+		go c.receive(r)
+		err = c.wait(first)
+	}
+	if err != nil {
 		rwc.Close()
 		return nil, fmt.Errorf("begin session: %w", err)
 	}
-	go c.receive(r)
 	return c, nil
 }
 
-func (c *Conn) hello(r io.Reader) error {
+func (c *Conn) hello(r io.Reader, first *Batch) error {
 	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial}
-	if _, err := c.rwc.Write(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: h.Encode()})); err != nil {
+	if c.changed != nil {
+		h.Caps |= wire.CapLease
+	}
+	frames, err := c.register(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: h.Encode()}), first)
+	if err != nil {
 		return err
 	}
+	// The server answers the first requests while the last are still being sent.
+	go func() { _ = c.sendBytes(frames) }() // whoever waits for an answer is told
 	f, err := wire.ReadFrame(r, nil)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -155,6 +183,18 @@ func (c *Conn) receive(r io.Reader) {
 				return
 			}
 			continue
+		case wire.OpInvalidate:
+			var inv wire.Invalidate
+			err := inv.Decode(f.Payload)
+			if err == nil && c.changed == nil {
+				err = fmt.Errorf("%w: INVALIDATE, but nothing is leased", wire.ErrCorrupt)
+			}
+			if err != nil {
+				c.end(err)
+				return
+			}
+			c.changed(&inv)
+			continue
 		case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
 			if err := c.mux.Handle(f); err != nil {
 				c.end(err)
@@ -182,7 +222,11 @@ func (c *Conn) end(err error) {
 }
 
 func (c *Conn) send(f wire.Frame) error {
-	b := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f)
+	return c.sendBytes(wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f))
+}
+
+// sendBytes sends whole frames.
+func (c *Conn) sendBytes(b []byte) error {
 	c.out.Lock()
 	_, err := c.rwc.Write(b)
 	c.out.Unlock()
@@ -195,34 +239,18 @@ func (c *Conn) send(f wire.Frame) error {
 }
 
 // Do sends a request and waits for its answer, which has to be an answer of kind want.
-func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
-	if len(payload) > wire.MaxPayload {
-		return nil, wire.ErrTooLarge
-	}
-	ch := make(chan wire.Frame, 1)
-	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return nil, c.err
-	}
-	c.next++
-	id := c.next
-	c.pending[id] = ch
-	c.mu.Unlock()
-	c.roundTrips.Add(1)
-	if err := c.send(wire.Frame{Op: op, ID: id, Payload: payload}); err != nil {
-		return nil, err
-	}
-	f, ok := <-ch
-	if !ok {
-		return nil, c.Err()
-	}
-	if f.Op != want {
-		err := fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, f.Op, op)
-		c.end(err)
-		return nil, err
-	}
-	return f.Payload, nil
+func (c *Conn) Do(op, want wire.Op, payload []byte) (answer []byte, err error) {
+	var b Batch
+	b.add(op, want, payload, func(payload []byte) error {
+		answer = payload
+		return nil
+	})
+	err = c.DoBatch(&b)
+	return answer, err
+}
+
+func wrongAnswer(got, asked wire.Op) error {
+	return fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, got, asked)
 }
 
 // Memory is what a call's pointers refer to.
@@ -240,16 +268,8 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	m := c.marshallers.Get().(*wire.Marshaller)
 	defer c.marshallers.Put(m)
 	call, err := m.Marshal(name, regs, mem)
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, wire.ErrNotCarried):
-		return -int64(syscall.ENOSYS), nil
-	case errors.Is(err, wire.ErrTooLarge):
-		return -int64(syscall.E2BIG), nil
-	case errors.As(err, &errno):
-		return -int64(errno), nil
-	case err != nil:
-		return 0, err
+	if err != nil {
+		return marshalErrno(err), nil
 	}
 	answer, err := c.Do(wire.OpCall, wire.OpResult, call.AppendCall(nil))
 	if err != nil {
@@ -259,6 +279,7 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	if err = r.Decode(answer); err == nil {
 		err = m.Apply(&r, mem)
 	}
+	var errno syscall.Errno
 	switch {
 	case errors.As(err, &errno):
 		return -int64(errno), nil
@@ -291,7 +312,7 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 		return nil, err
 	}
 	r := new(wire.Listed)
-	if err := r.Decode(answer); err != nil {
+	if err := r.Decode(answer, l); err != nil {
 		c.end(err)
 		return nil, err
 	}

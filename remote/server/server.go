@@ -60,7 +60,7 @@ func New(opts Options) *Server {
 	return s
 }
 
-const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial
+const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapLease
 
 // A session is what one client has open.
 type session struct {
@@ -70,6 +70,8 @@ type session struct {
 	quit    chan struct{}
 
 	mux *stream.Mux
+
+	leases *leases // nil: nothing is leased
 
 	out sync.Mutex // writes of frames
 	w   io.Writer
@@ -94,6 +96,7 @@ func (s *Server) Serve(ctx context.Context, conn io.ReadWriteCloser, peer string
 		stop()
 		close(ses.quit)
 		conn.Close()
+		ses.leases.close()
 		ses.mux.Close()
 		ses.closeAll()
 	}()
@@ -154,6 +157,11 @@ func (s *session) hello(f wire.Frame) error {
 	if err := unix.Uname(&u); err != nil {
 		return fmt.Errorf("uname: %w", err)
 	}
+	if w.Caps&wire.CapLease != 0 {
+		if s.leases = newLeases(s); s.leases == nil {
+			w.Caps &^= wire.CapLease
+		}
+	}
 	for i, field := range [...][65]byte{u.Sysname, u.Nodename, u.Release, u.Version, u.Machine, u.Domainname} {
 		w.Uname[i] = unix.ByteSliceToString(field[:])
 	}
@@ -181,7 +189,15 @@ func (s *session) handle(f wire.Frame) error {
 	return fmt.Errorf("%w: %v is not for a server", wire.ErrCorrupt, f.Op)
 }
 
+// send sends a frame, and before an answer what has changed until then.
 func (s *session) send(f wire.Frame) error {
+	if s.leases != nil && f.ID != 0 {
+		s.leases.tell()
+	}
+	return s.write(f)
+}
+
+func (s *session) write(f wire.Frame) error {
 	b := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f)
 	s.out.Lock()
 	defer s.out.Unlock()

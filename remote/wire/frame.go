@@ -46,12 +46,15 @@ const (
 	OpWindow  Op = 16 // either side, no answer: that many more bytes may be sent
 	OpEOF     Op = 17 // either side, no answer: nothing more comes
 	OpReset   Op = 18 // either side, no answer: the stream is over, both ways
+
+	OpInvalidate Op = 32 // server, no answer: what was leased has changed
 )
 
 var opNames = [...]string{
 	OpHello: "HELLO", OpWelcome: "WELCOME", OpRefuse: "REFUSE", OpCall: "CALL", OpResult: "RESULT", OpClose: "CLOSE",
 	OpOpenX: "OPENX", OpOpened: "OPENED", OpListX: "LISTX", OpListed: "LISTED", OpPing: "PING", OpPong: "PONG",
 	OpDial: "DIAL", OpDialed: "DIALED", OpData: "DATA", OpWindow: "WINDOW", OpEOF: "EOF", OpReset: "RESET",
+	OpInvalidate: "INVALIDATE",
 }
 
 func (o Op) String() string {

@@ -127,8 +127,9 @@ func FuzzMessages(f *testing.F) {
 	f.Add((&Hello{1, 1, 3}).Encode())
 	f.Add((&Welcome{Version: 1, Groups: []uint32{1}, Uname: [6]string{"Linux"}}).Encode())
 	f.Add((&OpenX{Path: "/x"}).Encode())
-	f.Add((&Opened{Statx: statx, Whole: true, Data: []byte("d")}).Encode())
-	f.Add((&Listed{Entries: []Entry{{Name: "a", Target: "b", Statx: statx}}}).Encode())
+	f.Add((&Opened{Statx: statx, Whole: true, Closed: true, Data: []byte("d")}).Encode())
+	f.Add((&Invalidate{Changes: []Change{{"/d", "n", true}}}).Encode())
+	f.Add((&Listed{Dirs: []Directory{{Path: "/d", Leased: true, Described: true, Entries: []Entry{{Name: "a", Target: "b", Statx: statx}}}}}).Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var o Opened
 		var h Hello
@@ -136,7 +137,8 @@ func FuzzMessages(f *testing.F) {
 		var x OpenX
 		var l ListX
 		var d Listed
-		for _, err := range []error{o.Decode(b, &OpenX{MaxData: 100, MaxEntries: 10}), h.Decode(b), w.Decode(b), x.Decode(b), l.Decode(b), d.Decode(b)} {
+		var i Invalidate
+		for _, err := range []error{o.Decode(b, &OpenX{MaxData: 100, MaxEntries: 10}), h.Decode(b), w.Decode(b), x.Decode(b), l.Decode(b), d.Decode(b, &ListX{Max: 10}), i.Decode(b)} {
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Fatal(err)
 			}

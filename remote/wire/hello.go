@@ -16,6 +16,8 @@ const (
 	CapOpenX Capability = 1 << iota // OPENX
 	CapListX                        // LISTX
 	CapDial                         // DIAL
+
+	CapLease Capability = 1 << 8 // INVALIDATE
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.
