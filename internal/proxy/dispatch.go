@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"time"
 
 	"farcall/remote/wire"
 	"farcall/syscalls"
@@ -82,7 +81,7 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		f = carry
 	}
 	return func() {
-		if q.askDirectory() {
+		if q.askAttributes() || q.askDirectory() {
 			return
 		}
 		p.counts.remote.Add(1)
@@ -174,7 +173,7 @@ func (q *request) quickStat() bool {
 
 // stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
 func (q *request) stillTrue(o *object) bool {
-	return q.cache.ttl > 0 && !o.writable() && o.turn == q.cache.now() && (o.filled || time.Since(o.opened) < q.cache.ttl)
+	return !o.writable() && q.cache.still(o)
 }
 
 func flagsReg(name string) int {
@@ -228,7 +227,7 @@ func carry(q *request) {
 	turn := q.cache.now()
 	ret, err := q.conn.Syscall(f.name, regs, &q.space)
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
-		q.cache.flush()
+		q.forget(f.name, ret)
 	}
 	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
 		q.here()

@@ -33,7 +33,11 @@ type object struct {
 	turn   uint64 // of the cache when it was opened
 	opened time.Time
 
+	// opening, if not nil, is closed once the server has opened it, or has said why not.
+	opening chan struct{}
+
 	mu      sync.Mutex
+	dropped bool // nobody has it open any more
 	handle  uint32
 	held    bool         // handle is valid
 	entries []wire.Entry // of a directory that was read as a whole

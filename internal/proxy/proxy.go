@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"farcall/remote/client"
 	"farcall/remote/wire"
@@ -30,9 +29,14 @@ type Options struct {
 	// Net has sockets connected by the server.
 	Net bool
 
-	// TTL is how long what is known about the server's names and attributes is believed. Changes by programs of this proxy are
-	// seen at once in any case. 0: it is not kept at all.
-	TTL time.Duration
+	// Caching says how long what is known about the server's files is believed.
+	Caching Caching
+
+	// Savers are the ways in which round trips are saved.
+	Savers Savers
+
+	// Profile, if not nil, is what the command asked for last time; it becomes what it asks for this time.
+	Profile *Profile
 
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
@@ -70,8 +74,8 @@ type Counts struct {
 
 type counts struct{ local, remote, answered, denied atomic.Int64 }
 
-// New makes a proxy that uses the session. lost is called once if the session ends while it is needed.
-func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
+// New makes a proxy, which has to begin a session by Connect. lost is called once if that ends while it is needed.
+func New(opts Options, lost func(error)) (*Proxy, error) {
 	temp, err := os.MkdirTemp("", "farcall-proxy-")
 	if err != nil {
 		return nil, err
@@ -81,9 +85,9 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		temp = real
 	}
 	if opts.Naive {
-		opts.TTL = 0
+		opts.Caching, opts.Savers = Caching{}, NoSavers
 	}
-	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
+	p := &Proxy{opts: opts, cache: newCache(opts.Caching), temp: temp, lost: lost}
 	p.credentials = credentialsOf("self")
 	p.connections.byInode = map[uint64]*connection{}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
@@ -118,12 +122,12 @@ func (p *Proxy) Counts() Counts {
 func (p *Proxy) release(o *object) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.dropped = true
 	if o.held {
 		o.held = false
 		p.conn.CloseHandle(o.handle)
 	}
 	if o.writable() && o.statx != nil {
-		p.cache.flush()
 		p.cache.writing(o.statx, -1)
 	}
 }
@@ -132,6 +136,9 @@ func (p *Proxy) release(o *object) {
 //
 // Errors: an errno, ESTALE if the path leads elsewhere by now; those of client.Conn.
 func (p *Proxy) handle(o *object) (uint32, error) {
+	if o.opening != nil {
+		<-o.opening
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.held {

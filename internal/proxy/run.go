@@ -3,35 +3,35 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"sync"
-	"time"
 
 	"farcall"
 	"farcall/remote/client"
-	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
 )
 
 // A Run is a program to run, and what became of it.
 type Run struct {
-	Conn   *client.Conn
-	View   View
-	Naive  bool
-	Local  bool // the identity of this host
-	Ptrace bool // not user notification
-	Net    bool // sockets are connected by the server
-	TTL    time.Duration
-	Kill   bool   // end the programs if the session is lost
-	Dir    string // in which the program starts, as it sees it
-	Path   string
-	Args   []string
-	Debug  func(format string, args ...any)
+	Connect func(client.Options) (*client.Conn, error)
+	View    View
+	Naive   bool
+	Local   bool // the identity of this host
+	Ptrace  bool // not user notification
+	Net     bool // sockets are connected by the server
+	Caching Caching
+	Savers  Savers
+	Profile *Profile // may be nil
+	Kill    bool     // end the programs if the session is lost
+	Dir     string   // in which the program starts, as it sees it
+	Path    string
+	Args    []string
+	Debug   func(format string, args ...any)
 
+	Conn   *client.Conn // the session, once it has begun; Run closes it
 	Counts Counts
 }
 
@@ -49,7 +49,9 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug}, func(err error) {
+	p, err := New(Options{
+		View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug,
+	}, func(err error) {
 		lost.Lock()
 		lost.err = err
 		lost.Unlock()
@@ -71,7 +73,10 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		}
 		lost.Unlock()
 	}()
-	dir, err := p.startDir(r.Dir)
+	dir, err := p.Connect(r.Connect, r.Dir)
+	if r.Conn = p.conn; r.Conn != nil {
+		defer r.Conn.Close()
+	}
 	if err != nil {
 		return st, err
 	}
@@ -88,22 +93,6 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		return Status{exit.Code, exit.Signal}, nil
 	}
 	return st, err
-}
-
-// startDir is the directory, as the kernel knows it, in which a program starts.
-func (p *Proxy) startDir(dir string) (string, error) {
-	side, far, _ := p.opts.View.Place(dir)
-	if side == Local || p.opts.View.Prefix != "" && dir == "/" {
-		return dir, nil
-	}
-	d, ret, err := p.enter(wire.CWD, far)
-	if err == nil && ret < 0 {
-		err = unix.Errno(-ret)
-	}
-	if err != nil {
-		return "", fmt.Errorf("working directory %s: %w", dir, err)
-	}
-	return d.stub, nil
 }
 
 // swallow keeps signals of the terminal, which the program gets too, from ending the proxy before the program. It returns what undoes that.

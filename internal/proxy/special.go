@@ -2,10 +2,9 @@ package proxy
 
 import (
 	"encoding/binary"
-	"errors"
-	"sync"
 	"time"
 
+	"farcall/remote/client"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -48,7 +47,7 @@ func open(q *request) {
 	flags := wire.OpenFlags(nativeABI, native, true)
 	o := &object{path: p.absolute(), flags: flags &^ unix.O_CLOEXEC}
 	mode := uint32(0)
-	if flags&unix.O_CREAT != 0 || flags&unix.O_TMPFILE == unix.O_TMPFILE {
+	if flags&unix.O_CREAT != 0 || flags&wire.OpenTmpFile == wire.OpenTmpFile {
 		mode = q.mode(uint32(regs[3]) & 0o7777)
 	}
 	if p.side == ReadOnly && flags&unix.O_PATH == 0 && (flags&unix.O_ACCMODE != 0 || flags&(unix.O_CREAT|unix.O_TRUNC) != 0) {
@@ -72,25 +71,41 @@ func open(q *request) {
 		q.here()
 		return
 	case err != nil || ret < 0:
-		if err == nil {
-			q.learned(turn, ret, nil)
-		}
 		q.result(ret, err)
 		return
 	}
-	if o.writable() || flags&(unix.O_CREAT|unix.O_TRUNC) != 0 {
-		q.cache.flush()
-		if o.writable() && o.statx != nil {
-			q.cache.writing(o.statx, 1)
-		}
+	q.openedFor(p, o, flags)
+	q.debug("%d %s%s: opened", q.TID(), q.name, q.placesText())
+	q.installObject(o, content, native&unix.O_CLOEXEC != 0)
+}
+
+// openedFor forgets what opening a file has changed.
+func (q *request) openedFor(p *place, o *object, flags uint32) {
+	if !o.writable() && flags&(unix.O_CREAT|unix.O_TRUNC) == 0 {
+		return
 	}
+	switch {
+	case o.statx == nil:
+		q.cache.flush()
+		return
+	case o.writable():
+		q.cache.writing(o.statx, 1)
+	default:
+		q.cache.altered(o.statx)
+	}
+	if flags&unix.O_CREAT != 0 && flags&wire.OpenTmpFile != wire.OpenTmpFile && !q.cache.created(p.absolute()) {
+		q.cache.flush()
+	}
+}
+
+// installObject gives the program a stand-in.
+func (q *request) installObject(o *object, content []byte, cloexec bool) {
 	fd, err := q.objects.standIn(o, content)
 	if err != nil {
 		q.result(0, err)
 		return
 	}
-	q.debug("%d %s%s: opened", q.TID(), q.name, q.placesText())
-	q.Install(fd, native&unix.O_CLOEXEC != 0)
+	q.Install(fd, cloexec)
 	unix.Close(fd)
 }
 
@@ -100,31 +115,55 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	if err != nil {
 		return nil, 0, err
 	}
+	var r riders
+	name := p.absolute()
 	ask := &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData}
-	if flags&unix.O_DIRECTORY != 0 && q.cache.ttl > 0 {
-		ask.MaxEntries = maxRead
-	}
-	r, err := q.conn.OpenX(ask)
-	if err != nil || r.Ret < 0 {
-		if r != nil {
-			ret = r.Ret
+	got := r.OpenX(ask)
+	var listed *wire.Listed
+	looks := flags&(unix.O_ACCMODE|unix.O_PATH|unix.O_TRUNC|unix.O_CREAT) == unix.O_RDONLY
+	if looks && q.cache.keeps() {
+		if flags&wire.OpenDirectory != 0 {
+			l := &wire.ListX{Dir: dir, Path: p.far, Max: maxRead, Described: maxRead}
+			if q.opts.Savers.Has(SaveLists) {
+				l.Budget = subtree
+			}
+			listed = r.list(q.cache, o.turn, l, name)
+		} else {
+			q.withDirectory(&r, o.turn, name)
 		}
-		return nil, ret, err
+		if q.opts.Savers.Has(SaveContents) {
+			for _, n := range q.cache.next(name) {
+				r.look(q.cache, o.turn, &wire.OpenX{Dir: wire.CWD, Path: n, Want: wire.WantClosed, MaxData: aheadFile}, n)
+			}
+		}
 	}
-	o.statx = r.Statx
-	if r.Path != "" {
-		o.path = r.Path
+	if err := r.send(q); err != nil {
+		return nil, 0, err
 	}
-	if r.Whole {
+	if looks || got.Ret == -int64(unix.ENOENT) {
+		q.cache.opened(o.turn, name, flags&wire.OpenNoFollow == 0, got, false)
+	}
+	if got.Ret < 0 {
+		if looks && got.Ret == -int64(unix.ENOENT) {
+			q.cache.profile.note(useOf(flags&wire.OpenNoFollow == 0), name, 0)
+		}
+		return nil, got.Ret, nil
+	}
+	o.statx = got.Statx
+	if got.Path != "" {
+		o.path = got.Path
+	}
+	if got.Whole {
 		o.filled = true
-		return r.Data, 0, nil
+		q.cache.profile.note(useContent, name, len(got.Data))
+		return got.Data, 0, nil
 	}
-	o.handle, o.held = uint32(r.Ret), true
-	if r.Listed {
-		o.entries = r.Entries
-		q.cache.list(o.turn, []string{o.path}, r.Entries)
+	o.handle, o.held = uint32(got.Ret), true
+	if listed != nil && listed.Ret == 0 && listed.Dirs[0].Path == o.path {
+		q.cache.profile.note(useEntries, o.path, 0)
+		o.entries = listed.Dirs[0].Entries
 	}
-	x := statxOf(r.Statx)
+	x := statxOf(got.Statx)
 	if flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && x.Mode&unix.S_IFMT == unix.S_IFREG && x.Size > 0 && x.Size <= maxFill {
 		content, err := q.fetch(o.handle, int(x.Size))
 		if err != nil {
@@ -139,35 +178,31 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 
 // fetch reads a whole file, all its pieces being under way at once; nil if it has changed meanwhile.
 func (q *request) fetch(handle uint32, size int) ([]byte, error) {
-	content := make([]byte, size)
-	pieces := (size + wire.MaxIO - 1) / wire.MaxIO
-	errs := make([]error, pieces)
-	var wait sync.WaitGroup
-	for i := range pieces {
-		wait.Go(func() {
-			from := i * wire.MaxIO
-			piece := content[from:min(from+wire.MaxIO, size)]
-			var s wire.Space
-			buf := s.Room(len(piece))
-			n, err := q.conn.Syscall("pread64", [6]uint64{uint64(handle), buf, uint64(len(piece)), uint64(from)}, &s)
-			if err == nil && n != int64(len(piece)) {
-				err = errChanged
+	var b client.Batch
+	content := make([]byte, 0, size)
+	var read []func() bool
+	for from := 0; from < size; from += wire.MaxIO {
+		n := min(size-from, wire.MaxIO)
+		s := new(wire.Space)
+		buf := s.Room(n)
+		got := b.Syscall("pread64", [6]uint64{uint64(handle), buf, uint64(n), uint64(from)}, s)
+		read = append(read, func() bool {
+			if *got == int64(n) {
+				content = append(content, s.Bytes(buf, n)...)
 			}
-			copy(piece, s.Bytes(buf, len(piece)))
-			errs[i] = err
+			return *got == int64(n)
 		})
 	}
-	wait.Wait()
-	switch err := errors.Join(errs...); {
-	case errors.Is(err, errChanged):
-		return nil, nil
-	case err != nil:
+	if err := q.conn.DoBatch(&b); err != nil {
 		return nil, err
+	}
+	for _, f := range read {
+		if !f() {
+			return nil, nil
+		}
 	}
 	return content, nil
 }
-
-var errChanged = errors.New("the file has changed")
 
 // chdir makes a directory of the server a program's working directory.
 func chdir(q *request) {

@@ -155,17 +155,25 @@ func (c *Conn) Behind(name string, regs [6]uint64, mem Memory, done func(ret int
 	if b.Len() == 0 {
 		return *result, nil
 	}
-	frames, err := c.register(nil, &b)
+	return 0, c.behind(&b, func(err error) { done(*result, err) })
+}
+
+func (c *Conn) behind(b *Batch, done func(error)) error {
+	frames, err := c.register(nil, b)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	c.oneWay.Add(1)
 	if err := c.sendBytes(frames); err != nil {
-		return 0, err
+		return err
 	}
-	go func() {
-		err := c.wait(&b)
-		done(*result, err)
-	}()
-	return 0, nil
+	go func() { done(c.wait(b)) }()
+	return nil
+}
+
+// OpenBehind has the server open a file and does not wait for it: done is told of the answer, by another goroutine.
+func (c *Conn) OpenBehind(o *wire.OpenX, done func(r *wire.Opened, err error)) error {
+	var b Batch
+	r := b.OpenX(o)
+	return c.behind(&b, func(err error) { done(r, err) })
 }
