@@ -169,7 +169,7 @@ func (h *farHost) proxied(options []string, args ...string) outcome {
 	}
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Args = append(append([]string{"farcall", "proxy", "--to", "unix://" + h.sock}, options...), append([]string{"--"}, args...)...)
-	cmd.Env = farEnv
+	cmd.Env = append([]string{"XDG_CACHE_HOME=" + filepath.Join(filepath.Dir(h.root), "cache")}, farEnv...)
 	return h.run(cmd)
 }
 
@@ -394,7 +394,7 @@ func (h *farHost) start(stdin *os.File, options []string, script string) (cmd *e
 	}
 	cmd = exec.Command(self)
 	cmd.Args = append(append([]string{"farcall", "proxy", "--to", "unix://" + h.sock}, options...), "--", "bash", "-c", script)
-	cmd.Env = farEnv
+	cmd.Env = append([]string{"XDG_CACHE_HOME=" + filepath.Join(filepath.Dir(h.root), "cache")}, farEnv...)
 	stderr = new(bytes.Buffer)
 	cmd.Stdin, cmd.Stderr = nil, stderr
 	if stdin != nil {

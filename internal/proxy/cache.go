@@ -203,8 +203,8 @@ func (c *cache) opened(turn uint64, p string, follow bool, r *wire.Opened, ahead
 		return
 	}
 	isDir := modeOf(r.Statx) == unix.S_IFDIR
-	k := known{belief: c.belief(turn, r.Leased && (r.Path == p)), statx: r.Statx}
-	c.set(turn, p, follow, k)
+	k := known{belief: c.belief(turn, r.Leased && r.Path == p), statx: r.Statx, noXattrs: r.Bare}
+	c.set(turn, p, follow && r.Path != p, k) // without links in it, it is the same either way
 	if r.Path != "" && r.Path != p {
 		k.leased = r.Leased && c.Lease
 		c.set(turn, r.Path, false, k)
@@ -218,6 +218,9 @@ func (c *cache) opened(turn uint64, p string, follow bool, r *wire.Opened, ahead
 	if r.Whole && r.Path != "" {
 		if old := c.contents[r.Path]; old != nil {
 			c.size -= len(old.data)
+		}
+		if len(r.Data) > maxContents/4 {
+			return
 		}
 		if c.size += len(r.Data); c.size > maxContents {
 			c.contents, c.size = map[string]*content{}, len(r.Data)
@@ -429,6 +432,13 @@ func (c *cache) isReal(dir string) bool {
 		dir = path.Dir(dir)
 	}
 	return true
+}
+
+// isRealDir tells whether a path is known to be a directory's, and to have no links in it.
+func (c *cache) isRealDir(dir string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return plain(dir) && c.isReal(dir)
 }
 
 // forget forgets what a change of a name can have changed. c.mu is held.

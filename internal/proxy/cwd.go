@@ -70,6 +70,25 @@ func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err err
 	return p.entered(path, r)
 }
 
+// known returns the directory that a chdir is about if it has been one before and is still there, nil if the server has to be asked.
+func (q *request) known() *directory {
+	_, name, ok := q.question()
+	if !ok || q.name != "chdir" || !q.cache.isRealDir(name) {
+		return nil
+	}
+	k := q.cache.look(name, false)
+	if k == nil || k.errno != 0 {
+		return nil
+	}
+	q.dirs.mu.Lock()
+	defer q.dirs.mu.Unlock()
+	d := q.dirs.byInode[inodeOf(k.statx)]
+	if d == nil || d.path != name {
+		return nil
+	}
+	return d
+}
+
 // entering opens a directory that is to be a working directory. With "." behind it, it has to be searchable, as for chdir(2).
 func entering(dir uint32, path string) *wire.OpenX {
 	return &wire.OpenX{Dir: dir, Path: strings.TrimSuffix(path, "/") + "/.", Flags: unix.O_PATH | wire.OpenDirectory}

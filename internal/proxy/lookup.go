@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/binary"
 	"path"
+	"strings"
 	"time"
 
 	"farcall/remote/client"
@@ -96,7 +97,7 @@ func linkAnswer(buf int) func(*request, *known) bool {
 
 func xattrAnswer(v int64) func(*request, *known) bool {
 	return func(q *request, k *known) bool {
-		if k.from == "" || !k.noXattrs {
+		if !k.noXattrs {
 			return false
 		}
 		q.answer(v)
@@ -118,7 +119,25 @@ func (q *request) question() (ask question, name string, ok bool) {
 	if f := formOf(q.name); f.name == "openat" && f.args[2].value(&q.args)&unix.O_CREAT != 0 {
 		return ask, "", false
 	}
-	return ask, q.places[0].absolute(), true
+	if q.slash() { // what it leads to, which has to be a directory
+		ask.follow = yes
+	}
+	return ask, q.asked(), true
+}
+
+// asked is the path that the request is about, without slashes at its end.
+func (q *request) asked() string {
+	name := q.places[0].absolute()
+	if q.slash() {
+		name = strings.TrimRight(name, "/")
+	}
+	return name
+}
+
+// slash tells whether the path ends in a slash, and is not the root directory.
+func (q *request) slash() bool {
+	text := q.places[0].text
+	return strings.HasSuffix(text, "/") && strings.Trim(text, "/") != ""
 }
 
 // fromCache answers a request from what is known.
@@ -137,6 +156,8 @@ func (q *request) fromCache() bool {
 		}
 		q.fault(k.errno)
 		return true
+	case q.slash() && modeOf(k.statx) != unix.S_IFDIR:
+		return false
 	}
 	return ask.answer(q, k)
 }
@@ -221,7 +242,7 @@ const statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
 // answer can be kept. It tells whether it has answered.
 func (q *request) askAttributes() bool {
 	ask, name, ok := q.question()
-	if !ok || !plain(name) {
+	if !ok || !plain(name) || q.slash() {
 		return false
 	}
 	switch formOf(q.name).name {
@@ -268,7 +289,7 @@ func (q *request) askAttributes() bool {
 		return false
 	}
 	q.debug("%d %s%s: looked at", q.TID(), q.name, q.placesText())
-	return ask.answer(q, &known{statx: got.Statx})
+	return ask.answer(q, &known{statx: got.Statx, noXattrs: got.Bare})
 }
 
 // learned remembers what the server said about a name.
@@ -299,7 +320,7 @@ func openKnown(q *request, k *known) bool {
 	if flags&^harmless != 0 || !q.opts.Savers.Has(SaveContents) {
 		return false
 	}
-	name := q.places[0].absolute()
+	name := q.asked()
 	o := &object{path: name, flags: flags &^ unix.O_CLOEXEC, opened: time.Now(), turn: q.cache.now()}
 	var data []byte
 	switch modeOf(k.statx) {
@@ -386,10 +407,16 @@ func (q *request) giveEntries(o *object) {
 // listObject sees to it that a directory's entries are here; false if there are too many, so that it has to be read piece by piece.
 func (q *request) listObject(o *object) (listed bool, err error) {
 	o.mu.Lock()
-	listed, large := o.entries != nil, o.large
+	listed, large, rewound := o.entries != nil, o.large, o.rewound
 	o.mu.Unlock()
 	if listed || large {
 		return listed, nil
+	}
+	if entries, statx, leased := q.cache.directory(o.path); entries != nil && inodeOf(statx) == inodeOf(o.statx) && (leased || !rewound) {
+		o.mu.Lock()
+		o.entries, o.at = entries, 0
+		o.mu.Unlock()
+		return true, nil
 	}
 	h, err := q.handle(o)
 	if err != nil {
@@ -436,7 +463,8 @@ func dirents(entries []wire.Entry, room int) (b []byte, n int) {
 	return b, n
 }
 
-// seekDir moves the position in a directory whose entries are here: to its beginning, where it is read anew, or behind an entry.
+// seekDir moves the position in a directory whose entries are here: to its beginning, where it is read anew, or behind an entry. Where
+// else a position can be only the server knows: the directory is read piece by piece from there.
 func (q *request) seekDir() bool {
 	o := q.objs[0]
 	o.mu.Lock()
@@ -444,10 +472,14 @@ func (q *request) seekDir() bool {
 	if o.entries == nil {
 		return false
 	}
+	pos := int64(0)
+	if o.at > 0 {
+		pos = o.entries[o.at-1].Off
+	}
 	off, whence := int64(q.args[1]), q.args[2]
 	switch {
 	case whence == unix.SEEK_SET && off == 0:
-		o.entries, o.at = nil, 0
+		o.entries, o.at, o.rewound = nil, 0, true
 		q.answer(0)
 		return true
 	case whence == unix.SEEK_SET:
@@ -459,13 +491,11 @@ func (q *request) seekDir() bool {
 			}
 		}
 	case whence == unix.SEEK_CUR && off == 0:
-		pos := int64(0)
-		if o.at > 0 {
-			pos = o.entries[o.at-1].Off
-		}
 		q.answer(pos)
 		return true
+	case whence == unix.SEEK_CUR:
+		q.args[1], q.args[2] = uint64(pos+off), unix.SEEK_SET
 	}
-	q.fault(unix.EINVAL)
-	return true
+	o.entries, o.at, o.large = nil, 0, true
+	return false
 }

@@ -43,6 +43,7 @@ type object struct {
 	entries []wire.Entry // of a directory that was read as a whole
 	at      int          // the next of them
 	large   bool         // it has too many for that
+	rewound bool         // it is to be read anew
 }
 
 // writable tells whether it can be written through this object.

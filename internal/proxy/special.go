@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"farcall/remote/client"
@@ -117,6 +118,9 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	}
 	var r riders
 	name := p.absolute()
+	if flags&wire.OpenDirectory != 0 && name != "/" {
+		name = strings.TrimRight(name, "/")
+	}
 	ask := &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData}
 	got := r.OpenX(ask)
 	var listed *wire.Listed
@@ -170,6 +174,10 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 			return nil, 0, err
 		}
 		if o.filled = content != nil; o.filled {
+			q.cache.profile.note(useContent, name, len(content))
+			whole := *got
+			whole.Whole, whole.Data = true, content
+			q.cache.opened(o.turn, name, flags&wire.OpenNoFollow == 0, &whole, false)
 			return content, 0, nil
 		}
 	}
@@ -224,7 +232,10 @@ func chdir(q *request) {
 		q.result(0, err)
 		return
 	}
-	d, ret, err := q.enter(dir, path)
+	d, ret, err := q.known(), int64(0), error(nil)
+	if d == nil {
+		d, ret, err = q.enter(dir, path)
+	}
 	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
 		q.here()
 		return

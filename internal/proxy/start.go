@@ -48,6 +48,10 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 	if !remote {
 		return dir, nil
 	}
+	if entered.Path != "" {
+		p.cache.opened(turn, entered.Path, false, entered, false)
+		p.cache.profile.note(useLink, entered.Path, 0)
+	}
 	d, ret, err := p.entered(far, entered)
 	if err == nil && ret < 0 {
 		err = unix.Errno(-ret)

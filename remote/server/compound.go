@@ -83,7 +83,7 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		r.Ret = errnoOf(err)
 		return
 	}
-	if err := s.look(fd, flags, o, r); err != nil {
+	if err := s.look(fd, dir, flags, o, r); err != nil {
 		unix.Close(fd)
 		*r = wire.Opened{Ret: errnoOf(err)}
 		return
@@ -96,7 +96,7 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 }
 
 // look finds out about a file that has been opened what its client wants to know.
-func (s *session) look(fd int, flags uint32, o *wire.OpenX, r *wire.Opened) (err error) {
+func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened) (err error) {
 	if r.Statx, err = statx(fd, "", unix.AT_EMPTY_PATH); err != nil {
 		return err
 	}
@@ -118,6 +118,16 @@ func (s *session) look(fd int, flags uint32, o *wire.OpenX, r *wire.Opened) (err
 			return err
 		}
 		x = (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+	}
+	switch {
+	case x.Mode&unix.S_IFMT == unix.S_IFDIR:
+		r.Bare = hasNoXattrs(fd, ".", unix.AT_SYMLINK_NOFOLLOW)
+	case flags&unix.O_PATH == 0:
+		r.Bare = hasNoXattrs(fd, "", unix.AT_EMPTY_PATH)
+	case flags&unix.O_NOFOLLOW != 0: // such a descriptor is not enough
+		r.Bare = hasNoXattrs(dir, o.Path, unix.AT_SYMLINK_NOFOLLOW)
+	default:
+		r.Bare = hasNoXattrs(dir, o.Path, 0)
 	}
 	if x.Mode&unix.S_IFMT == unix.S_IFDIR && o.MaxEntries > 0 && looks {
 		s.listAlong(fd, o, r)
@@ -320,7 +330,7 @@ func (s *session) describe(fd int, e *wire.Entry) {
 		return
 	}
 	e.Statx = st
-	e.NoXattrs = hasNoXattrs(fd, e.Name)
+	e.NoXattrs = hasNoXattrs(fd, e.Name, unix.AT_SYMLINK_NOFOLLOW)
 	if (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(st))).Mode&unix.S_IFMT == unix.S_IFLNK {
 		var target [4096]byte
 		if n, err := unix.Readlinkat(fd, e.Name, target[:]); err == nil {
@@ -329,13 +339,13 @@ func (s *session) describe(fd int, e *wire.Entry) {
 	}
 }
 
-// hasNoXattrs tells whether a file has no extended attributes. It needs listxattrat(2), of Linux 6.13; without it nothing is known.
-func hasNoXattrs(dir int, name string) bool {
+// hasNoXattrs tells whether a file, given as to listxattrat(2), has no extended attributes. It needs that call, of Linux 6.13; without it nothing is known.
+func hasNoXattrs(dir int, name string, flags uintptr) bool {
 	p, err := unix.BytePtrFromString(name)
 	if err != nil {
 		return false
 	}
 	const sysListxattrat = 465 // the same everywhere
-	n, _, e := unix.Syscall6(sysListxattrat, uintptr(dir), uintptr(unsafe.Pointer(p)), unix.AT_SYMLINK_NOFOLLOW, 0, 0, 0)
+	n, _, e := unix.Syscall6(sysListxattrat, uintptr(dir), uintptr(unsafe.Pointer(p)), flags, 0, 0, 0)
 	return e == 0 && n == 0 || e == unix.ENOTSUP
 }

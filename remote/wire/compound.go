@@ -50,6 +50,7 @@ type Opened struct {
 	Whole   bool // Data is all of the file, which is closed
 	Listed  bool // Entries are all of a directory
 	Leased  bool // changes of what the answer says are told by an INVALIDATE
+	Bare    bool // it has no extended attributes, which programs that list files ask for
 	Statx   []byte
 	Path    string // absolute, without links, "" if that is not known
 	Data    []byte
@@ -63,6 +64,7 @@ const (
 	bitClosed
 	bitLeased
 	bitDescribed // entries have their attributes
+	bitBare      // there are no extended attributes
 )
 
 func setBits(of ...bool) (b byte) {
@@ -80,7 +82,7 @@ func (o *Opened) Encode() []byte {
 	if o.Ret < 0 {
 		return b
 	}
-	b = append(append(b, setBits(o.Whole, o.Listed, o.Closed, o.Leased)), o.Statx...)
+	b = append(append(b, setBits(o.Whole, o.Listed, o.Closed, o.Leased, false, o.Bare)), o.Statx...)
 	b = append(appendText(b, o.Path), o.Data...)
 	return appendEntries(b, o.Entries)
 }
@@ -94,6 +96,7 @@ func (o *Opened) Decode(b []byte, asked *OpenX) error {
 	}
 	set := c.u8()
 	o.Whole, o.Listed, o.Closed, o.Leased = set&bitWhole != 0, set&bitListed != 0, set&bitClosed != 0, set&bitLeased != 0
+	o.Bare = set&bitBare != 0
 	o.Statx = c.take(StatxSize)
 	o.Path = c.text()
 	switch {
