@@ -11,7 +11,10 @@ import (
 )
 
 // Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
-func (p *Proxy) Handle(t Trap) (rest func()) {
+func (p *Proxy) Handle(t Trap) (rest func()) { return p.decide(t, false) }
+
+// decide is Handle; arrived tells that the call has waited for what was written.
+func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 	abi, nr, args := t.Call()
 	if p.objects.none(abi, nr) {
 		p.counts.local.Add(1)
@@ -28,6 +31,11 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		return nil
 	}
 	q.name = q.desc.Name
+	if !arrived {
+		if rest := p.arrived(t, q.name); rest != nil {
+			return rest
+		}
+	}
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
 	q.space.Else = t

@@ -36,6 +36,8 @@ type object struct {
 	// opening, if not nil, is closed once the server has opened it, or has said why not.
 	opening chan struct{}
 
+	writes writes // behind.mu is held for it
+
 	mu      sync.Mutex
 	dropped bool // nobody has it open any more
 	handle  uint32

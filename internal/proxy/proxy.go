@@ -53,6 +53,7 @@ type Proxy struct {
 	conn        *client.Conn
 	opts        Options
 	cache       *cache
+	behind      behind
 	objects     *objects
 	connections connections
 	dirs        *directories
@@ -88,6 +89,7 @@ func New(opts Options, lost func(error)) (*Proxy, error) {
 		opts.Caching, opts.Savers = Caching{}, NoSavers
 	}
 	p := &Proxy{opts: opts, cache: newCache(opts.Caching), temp: temp, lost: lost}
+	p.behind.moved.L = &p.behind.mu
 	p.credentials = credentialsOf("self")
 	p.connections.byInode = map[uint64]*connection{}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}

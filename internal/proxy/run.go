@@ -63,6 +63,12 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		return st, err
 	}
 	defer func() {
+		if p.conn != nil {
+			p.behind.wait()
+			if berr := p.unreported(); err == nil {
+				err = berr
+			}
+		}
 		r.Counts = p.Counts()
 		if cerr := p.Close(); err == nil {
 			err = cerr

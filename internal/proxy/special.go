@@ -31,6 +31,8 @@ func init() { // its functions refer to it
 		"sendfile":        sendfile,
 		"getdents64":      readDir,
 		"copy_file_range": copyRange,
+		"write":           write, "writev": write, "pwrite64": write, "pwritev": write, "pwritev2": write,
+		"fsync": confirm, "fdatasync": confirm, "sync_file_range": confirm, "syncfs": confirm,
 	}
 }
 
