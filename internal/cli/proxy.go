@@ -82,7 +82,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
 	f.StringVar(&o.net, "net", "local", "connect sockets from this host, or from the other (`local|remote`)")
-	f.StringVar(&o.cache, "cache", "lease", "how long what is known is believed: until the server tells of a change, not at all, or for a time (`lease|strict|ttl=TIME`)")
+	f.StringVar(&o.cache, "cache", "lease", "how long what is known is believed: until the server tells of a change, not at all, or for a time (`lease[=TIME]|strict|ttl=TIME`)")
 	f.StringVar(&o.savers, "saver", "all", "how round trips are saved: a `LIST` of start, lists, contents, writes, profile, all, none, -NAME")
 	f.BoolVar(&o.noProfile, "no-profile", false, "neither use nor keep what the command asked for last time")
 	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
@@ -248,9 +248,15 @@ func parseCaching(s string) (c proxy.Caching, err error) {
 	case "lease":
 		return proxy.Caching{TTL: elsewhere, Lease: true}, nil
 	}
-	c = proxy.Caching{Contents: true}
-	if c.TTL, err = time.ParseDuration(strings.TrimPrefix(s, "ttl=")); err != nil || c.TTL < 0 {
-		return c, &message.Error{Text: "invalid --cache argument: '" + s + "'", Remedy: "it is lease, strict, or ttl= and a time such as 500ms or 3s"}
+	ttl, lease := strings.CutPrefix(s, "lease=")
+	if lease {
+		c.Lease = true
+	} else {
+		c.Contents = true
+		ttl = strings.TrimPrefix(s, "ttl=")
+	}
+	if c.TTL, err = time.ParseDuration(ttl); err != nil || c.TTL < 0 {
+		return c, &message.Error{Text: "invalid --cache argument: '" + s + "'", Remedy: "it is lease, strict, lease=TIME or ttl=TIME, with a time such as 500ms or 3s"}
 	}
 	return c, nil
 }

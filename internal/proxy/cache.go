@@ -32,6 +32,7 @@ type cache struct {
 	turn     uint64 // changes that are known of
 	attrs    map[key]*known
 	dirs     map[string]*listing
+	linked   map[key]*known      // attrs of names that may have links in them, which can lead to whatever changes
 	contents map[string]*content // by their names without links
 	size     int                 // of the contents
 	real     map[string]bool     // directories whose names have no links in them
@@ -98,6 +99,7 @@ func newCache(c Caching) *cache {
 }
 
 func (c *cache) clear() {
+	c.linked = map[key]*known{}
 	c.attrs, c.dirs, c.misses = map[key]*known{}, map[string]*listing{}, map[string]int{}
 	c.contents, c.size = map[string]*content{}, 0
 	c.real, c.ahead = map[string]bool{"/": true}, map[string]*reading{}
@@ -136,11 +138,11 @@ func (c *cache) look(p string, follow bool) *known {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range []bool{follow, false} {
-		k := c.attrs[key{p, f}]
+	for _, k := range []*known{c.attrs[key{p, false}], c.linked[key{p, follow}], c.linked[key{p, false}]} {
 		if k == nil || !c.valid(&k.belief, k.statx, now) {
 			continue
 		}
+		f := k == c.linked[key{p, true}]
 		if f != follow && k.errno == 0 && modeOf(k.statx) == unix.S_IFLNK {
 			continue // what is no link is the same either way
 		}
@@ -182,14 +184,18 @@ func (c *cache) set(turn uint64, p string, follow bool, k known) {
 	if !c.keeps() || !plain(p) || turn != c.turn {
 		return
 	}
-	if len(c.attrs) >= maxKnown {
+	if len(c.attrs)+len(c.linked) >= maxKnown {
 		c.clear()
 	}
-	old := c.attrs[key{p, follow}]
+	if follow || !c.isReal(path.Dir(p)) {
+		c.linked[key{p, follow}] = &k
+		return
+	}
+	old := c.attrs[key{p, false}]
 	if old != nil && old.from != "" && k.from == "" && (old.leased || !k.leased) && c.valid(&old.belief, old.statx, time.Now()) {
 		return // knows more
 	}
-	c.attrs[key{p, follow}] = &k
+	c.attrs[key{p, false}] = &k
 }
 
 // opened remembers what was said about a file that was opened, or only looked at.
@@ -202,7 +208,12 @@ func (c *cache) opened(turn uint64, p string, follow bool, r *wire.Opened, ahead
 		}
 		return
 	}
-	isDir := modeOf(r.Statx) == unix.S_IFDIR
+	if turn == c.turn && c.keeps() && plain(r.Path) {
+		c.real[path.Dir(r.Path)] = true
+		if modeOf(r.Statx) == unix.S_IFDIR {
+			c.real[r.Path] = true
+		}
+	}
 	k := known{belief: c.belief(turn, r.Leased && r.Path == p), statx: r.Statx, noXattrs: r.Bare}
 	c.set(turn, p, follow && r.Path != p, k) // without links in it, it is the same either way
 	if r.Path != "" && r.Path != p {
@@ -211,9 +222,6 @@ func (c *cache) opened(turn uint64, p string, follow bool, r *wire.Opened, ahead
 	}
 	if turn != c.turn || !c.keeps() {
 		return
-	}
-	if isDir && r.Path != "" {
-		c.real[r.Path] = true
 	}
 	if r.Whole && r.Path != "" {
 		if old := c.contents[r.Path]; old != nil {
@@ -278,8 +286,8 @@ func (c *cache) missed(dir string) bool {
 	return c.misses[dir] == 2
 }
 
-// list remembers a directory, under the name that it was asked by too.
-func (c *cache) list(turn uint64, asked string, d *wire.Directory) {
+// list remembers a directory.
+func (c *cache) list(turn uint64, d *wire.Directory) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if turn != c.turn || !c.keeps() {
@@ -292,45 +300,39 @@ func (c *cache) list(turn uint64, asked string, d *wire.Directory) {
 	for i := range d.Entries {
 		l.names[d.Entries[i].Name] = true
 	}
-	names := []string{d.Path}
-	if asked != d.Path {
-		names = append(names, asked)
+	dir := d.Path
+	if !plain(dir) {
+		return
 	}
-	for i, dir := range names {
-		if !plain(dir) {
+	for at := dir; !c.real[at]; at = path.Dir(at) {
+		c.real[at] = true
+	}
+	l.belief = c.belief(turn, d.Leased)
+	if old := c.dirs[dir]; old != nil && old.described && !l.described && old.holds(time.Now()) && old.entries != nil {
+		return
+	}
+	c.dirs[dir] = l
+	for i := range d.Entries {
+		e := &d.Entries[i]
+		if e.Name == ".." || e.Statx == nil {
 			continue
 		}
-		l := *l // not leased by a name with links in it
-		l.belief = c.belief(turn, d.Leased && i == 0)
-		if old := c.dirs[dir]; old != nil && old.described && !l.described && old.holds(time.Now()) && old.entries != nil {
+		k := &known{belief: l.belief, statx: e.Statx, target: e.Target, noXattrs: e.NoXattrs, from: dir}
+		if e.Name == "." {
+			if k.from = ""; c.attrs[key{dir, false}] == nil || !c.attrs[key{dir, false}].leased {
+				c.attrs[key{dir, false}] = k
+			}
 			continue
 		}
-		c.dirs[dir] = &l
-		if i == 0 {
-			c.real[dir] = true
+		x := statxOf(e.Statx)
+		// A directory's attributes change with its own names, a file's by its other names.
+		own := c.dirs[path.Join(dir, e.Name)]
+		if isDir := x.Mode&unix.S_IFMT == unix.S_IFDIR; isDir && own != nil && own.leased {
+			continue
+		} else if isDir || x.Nlink > 1 {
+			k.leased = false
 		}
-		for j := range d.Entries {
-			e := &d.Entries[j]
-			if e.Name == ".." || e.Statx == nil {
-				continue
-			}
-			k := &known{belief: l.belief, statx: e.Statx, target: e.Target, noXattrs: e.NoXattrs, from: dir}
-			if e.Name == "." {
-				if k.from = ""; c.attrs[key{dir, false}] == nil || !c.attrs[key{dir, false}].leased {
-					c.attrs[key{dir, false}] = k
-				}
-				continue
-			}
-			x := statxOf(e.Statx)
-			// A directory's attributes change with its own names, a file's by its other names.
-			own := c.dirs[path.Join(dir, e.Name)]
-			if isDir := x.Mode&unix.S_IFMT == unix.S_IFDIR; isDir && own != nil && own.leased {
-				continue
-			} else if isDir || x.Nlink > 1 {
-				k.leased = false
-			}
-			c.attrs[key{path.Join(dir, e.Name), false}] = k
-		}
+		c.attrs[key{path.Join(dir, e.Name), false}] = k
 	}
 }
 
@@ -365,12 +367,19 @@ func (c *cache) still(o *object) bool {
 	return c.valid(&belief{turn: o.turn, leased: o.filled, expires: o.opened.Add(c.TTL)}, o.statx, time.Now())
 }
 
-// created notes that a name may have come. It tells whether it knew what that changes.
-func (c *cache) created(p string) bool {
-	if k := c.look(p, false); k != nil && k.errno == 0 && modeOf(k.statx) != unix.S_IFLNK {
-		return true // it was there
+// created notes that a name may have come, or, if exclusive, that it has. It tells whether it knew what that changes.
+func (c *cache) created(p string, exclusive bool) bool {
+	if exclusive {
+		return c.renamed(p, true)
 	}
-	return c.renamed(p)
+	k := c.look(p, false)
+	switch {
+	case k == nil:
+		return false
+	case k.errno != 0:
+		return c.renamed(p, true)
+	}
+	return modeOf(k.statx) != unix.S_IFLNK // what a link leads to may not have been there
 }
 
 // alter notes that a file has changed. c.mu is held.
@@ -390,9 +399,9 @@ func (c *cache) altered(statx []byte) {
 	c.alter(inodeOf(statx))
 }
 
-// renamed notes that a name has come, gone, or means another file. It tells whether it knew what that changes; if not, all has to be
-// forgotten.
-func (c *cache) renamed(p string) bool {
+// renamed notes that a name has come, gone, or means another file; came, that there was no such name before. It tells whether it knew what that
+// changes; if not, all has to be forgotten.
+func (c *cache) renamed(p string, came bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !plain(p) || p == "/" || !c.isReal(path.Dir(p)) {
@@ -405,6 +414,7 @@ func (c *cache) renamed(p string) bool {
 		}
 	}
 	switch {
+	case came:
 	case k == nil:
 		return false // it may have had other names
 	case k.statx != nil:
@@ -414,13 +424,25 @@ func (c *cache) renamed(p string) bool {
 		c.alter(inodeOf(k.statx))
 	}
 	c.turn++
-	for k := range c.attrs {
-		if k.follow { // a link may lead to it
-			delete(c.attrs, k)
-		}
-	}
 	c.forget(p)
 	return true
+}
+
+// regular tells whether a name is known to be that of a regular file, even if its attributes change all the time.
+func (c *cache) regular(p string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.attrs[key{p, false}]
+	return k != nil && k.errno == 0 && modeOf(k.statx) == unix.S_IFREG
+}
+
+// remember keeps what kind of file a name is the only one of: for when it is removed or renamed. It answers nothing.
+func (c *cache) remember(p string, statx []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keeps() && plain(p) && len(c.attrs) < maxKnown && c.isReal(path.Dir(p)) {
+		c.attrs[key{p, false}] = &known{statx: statx}
+	}
 }
 
 // isReal tells whether a directory's name is known to have no links in it. c.mu is held.
@@ -444,10 +466,9 @@ func (c *cache) isRealDir(dir string) bool {
 // forget forgets what a change of a name can have changed. c.mu is held.
 func (c *cache) forget(p string) {
 	c.forgetFile(p)
+	clear(c.linked)
 	dir, name := path.Dir(p), path.Base(p)
-	for _, follow := range []bool{false, true} {
-		delete(c.attrs, key{dir, follow})
-	}
+	delete(c.attrs, key{dir, false})
 	if l := c.dirs[dir]; l != nil {
 		l.names[name] = false
 		l.entries = nil
@@ -460,7 +481,6 @@ func (c *cache) forget(p string) {
 // forgetFile forgets the attributes and the content of a name. c.mu is held.
 func (c *cache) forgetFile(p string) {
 	delete(c.attrs, key{p, false})
-	delete(c.attrs, key{p, true})
 	if f := c.contents[p]; f != nil {
 		c.size -= len(f.data)
 		delete(c.contents, p)
@@ -469,6 +489,7 @@ func (c *cache) forgetFile(p string) {
 
 // forgetBelow forgets a directory and everything in it. c.mu is held.
 func (c *cache) forgetBelow(dir string) {
+	clear(c.linked)
 	is := func(p string) bool { return below(p, dir) }
 	for k := range c.attrs {
 		if is(k.path) {

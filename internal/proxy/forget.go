@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -12,14 +14,13 @@ func (q *request) forget(name string, ret int64) {
 	known := false
 	switch name {
 	case "mkdirat", "symlinkat", "mknodat", "unlinkat":
-		known = len(q.places) == 1 && q.cache.renamed(q.places[0].absolute())
+		known = ret == 0 && len(q.places) == 1 && q.cache.renamed(strings.TrimRight(q.places[0].absolute(), "/"), name != "unlinkat")
 	case "renameat2":
 		// Of a directory everything below is moved.
 		const flags = 0 // RENAME_EXCHANGE and the like are rare
 		if len(q.places) == 2 && (q.name != "renameat2" || q.args[4] == flags) {
 			from, to := q.places[0].absolute(), q.places[1].absolute()
-			k := q.cache.look(from, false)
-			known = k != nil && k.errno == 0 && modeOf(k.statx) == unix.S_IFREG && q.cache.renamed(to) && q.cache.renamed(from)
+			known = q.cache.regular(from) && q.cache.renamed(to, false) && q.cache.renamed(from, false)
 		}
 	case "fchmod", "fchown", "fsetxattr", "fremovexattr":
 		known = len(q.objs) == 1 && q.objs[0] != nil && q.objs[0].statx != nil

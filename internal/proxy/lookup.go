@@ -84,7 +84,11 @@ func accessAnswer(reg int) func(*request, *known) bool {
 
 func linkAnswer(buf int) func(*request, *known) bool {
 	return func(q *request, k *known) bool {
-		if k.from == "" || statxOf(k.statx).Mode&unix.S_IFMT != unix.S_IFLNK {
+		if modeOf(k.statx) != unix.S_IFLNK {
+			q.fault(unix.EINVAL)
+			return true
+		}
+		if k.from == "" {
 			return false
 		}
 		b := []byte(k.target)[:min(uint64(len(k.target)), q.args[buf+1])]
@@ -177,15 +181,11 @@ type riders struct {
 }
 
 // list asks for a directory too.
-func (r *riders) list(c *cache, turn uint64, l *wire.ListX, asked string) *wire.Listed {
+func (r *riders) list(c *cache, turn uint64, l *wire.ListX) *wire.Listed {
 	listed := r.ListX(l)
 	r.learn = append(r.learn, func() {
 		for i := range listed.Dirs {
-			name := listed.Dirs[i].Path
-			if i == 0 {
-				name = asked
-			}
-			c.list(turn, name, &listed.Dirs[i])
+			c.list(turn, &listed.Dirs[i])
 		}
 	})
 	return listed
@@ -217,7 +217,7 @@ func (q *request) withDirectory(r *riders, turn uint64, name string) {
 	}
 	if dir := path.Dir(name); q.cache.missed(dir) {
 		q.cache.profile.note(useEntries, dir, 0)
-		r.list(q.cache, turn, &wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAsk, Described: maxAsk, Budget: subtree}, dir)
+		r.list(q.cache, turn, &wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAsk, Described: maxAsk, Budget: subtree})
 	}
 }
 
@@ -427,7 +427,7 @@ func (q *request) listObject(o *object) (listed bool, err error) {
 		ask.Budget = subtree
 	}
 	var r riders
-	l := r.list(q.cache, q.cache.now(), ask, o.path)
+	l := r.list(q.cache, q.cache.now(), ask)
 	if err := r.send(q); err != nil {
 		return false, err
 	}

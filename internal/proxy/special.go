@@ -96,9 +96,10 @@ func (q *request) openedFor(p *place, o *object, flags uint32) {
 	default:
 		q.cache.altered(o.statx)
 	}
-	if flags&unix.O_CREAT != 0 && flags&wire.OpenTmpFile != wire.OpenTmpFile && !q.cache.created(p.absolute()) {
+	if flags&unix.O_CREAT != 0 && flags&wire.OpenTmpFile != wire.OpenTmpFile && !q.cache.created(p.absolute(), flags&unix.O_EXCL != 0) {
 		q.cache.flush()
 	}
+	q.cache.remember(o.path, o.statx)
 }
 
 // installObject gives the program a stand-in.
@@ -133,7 +134,7 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 			if q.opts.Savers.Has(SaveLists) {
 				l.Budget = subtree
 			}
-			listed = r.list(q.cache, o.turn, l, name)
+			listed = r.list(q.cache, o.turn, l)
 		} else {
 			q.withDirectory(&r, o.turn, name)
 		}
@@ -280,7 +281,7 @@ func fcntl(q *request) {
 		q.Continue()
 		return
 	case unix.F_GETFL:
-		if o.filled {
+		if o.filled || o.statx != nil && modeOf(o.statx) == unix.S_IFDIR { // nobody sets any on a directory
 			q.result(int64(wire.OpenFlags(nativeABI, o.flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC), false)), nil)
 			return
 		}

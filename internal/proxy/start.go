@@ -26,11 +26,11 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 		p.prefetch(&first, turn, uses)
 	} else if p.opts.Savers.Has(SaveStart) && p.cache.keeps() && p.opts.View.Prefix == "" {
 		if remote {
-			first.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: far, Max: startNames, Described: startEntries}, far)
+			first.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: far, Max: startNames, Described: startEntries})
 		}
 		for _, d := range []string{"/", "/etc"} { // where programs look for what is not there
 			if s, _, _ := p.opts.View.Place(d); s == Remote && d != far {
-				first.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: d, Max: startNames}, d)
+				first.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: d, Max: startNames})
 			}
 		}
 	}
@@ -80,9 +80,9 @@ func (p *Proxy) prefetch(r *riders, turn uint64, uses []Use) {
 			room -= u.Size
 			r.look(p.cache, turn, &wire.OpenX{Dir: wire.CWD, Path: u.Path, Want: wire.WantClosed, MaxData: maxAheadOne}, u.Path)
 		case useEntries:
-			r.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: u.Path, Max: maxRead, Described: maxAsk}, u.Path)
+			r.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: u.Path, Max: maxRead, Described: maxAsk})
 		case useNames:
-			r.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: u.Path, Max: maxRead}, u.Path)
+			r.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: u.Path, Max: maxRead})
 		case useFile:
 			r.look(p.cache, turn, &wire.OpenX{Dir: wire.CWD, Path: u.Path, Flags: unix.O_PATH, Want: wire.WantClosed}, u.Path)
 		case useLink:
