@@ -283,7 +283,7 @@ func TestRemoteProfile(t *testing.T) {
 	}
 	for _, c := range []struct{ name, text, note string }{
 		{"garbage", "\x7fELF", "not a profile"},
-		{"truncated", string(good[:len(good)-3]), "not a profile: line "},
+		{"truncated", string(good[:len(good)-3]), "not a profile: no heading, or no end"},
 		{"foreign", strings.Replace(string(good), "cat", "dog", 1), "not a profile for "},
 		{"of what is gone", string(good) + "o 5 \"/gone\"\nd 0 \"/a/b/c\"\nd 0 \"/home/a.txt\"\n", ""},
 		{"of a device", string(good) + "o 5 \"/dev/null\"\ns 0 \"/dev/tty\"\n", ""},

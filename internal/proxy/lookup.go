@@ -281,7 +281,7 @@ func (q *request) askAttributes() bool {
 	case got.Ret == -int64(unix.ENOENT) && p.orHere:
 		q.here()
 		return true
-	case got.Ret == -int64(unix.ENOENT), got.Ret == -int64(unix.ENOTDIR), got.Ret == -int64(unix.EACCES), got.Ret == -int64(unix.ENAMETOOLONG):
+	case got.Ret == -int64(unix.ENOENT), got.Ret == -int64(unix.ENOTDIR), got.Ret == -int64(unix.ENAMETOOLONG):
 		q.counts.remote.Add(1)
 		q.result(got.Ret, nil)
 		return true

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -116,18 +114,13 @@ func ParseProfile(b []byte) (*Profile, error) {
 	if len(b) > maxProfile {
 		return nil, fmt.Errorf("%w: too large", errProfile)
 	}
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	lines.Buffer(nil, maxProfile)
-	if !lines.Scan() || lines.Text() != profileHeading {
-		return nil, fmt.Errorf("%w: no heading", errProfile)
+	lines := strings.Split(string(b), "\n")
+	if len(lines) < 3 || lines[0] != profileHeading || lines[len(lines)-1] != "" {
+		return nil, fmt.Errorf("%w: no heading, or no end", errProfile)
 	}
-	p := &Profile{}
-	if !lines.Scan() {
-		return nil, fmt.Errorf("%w: no key", errProfile)
-	}
-	p.Key = lines.Text()
-	for lines.Scan() {
-		kind, rest, _ := strings.Cut(lines.Text(), " ")
+	p := &Profile{Key: lines[1]}
+	for _, line := range lines[2 : len(lines)-1] {
+		kind, rest, _ := strings.Cut(line, " ")
 		size, name, _ := strings.Cut(rest, " ")
 		n, serr := strconv.Atoi(size)
 		text, err := strconv.Unquote(name)
@@ -138,9 +131,6 @@ func ParseProfile(b []byte) (*Profile, error) {
 			return nil, fmt.Errorf("%w: more than %d lines", errProfile, maxUses)
 		}
 		p.Uses = append(p.Uses, Use{useKind(kind[0]), n, text})
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%w: %w", errProfile, err)
 	}
 	return p, nil
 }
