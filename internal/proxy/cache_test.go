@@ -63,7 +63,9 @@ func TestCache(t *testing.T) {
 		{"a file is being written", func(c *cache) { c.writing(statxFor(2000, 0, 0), 1) }, "unknown false there absent unknown absent there absent"},
 		{"told of a change", func(c *cache) { c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "a"}}}) },
 			"unknown false there absent there absent there absent"},
-		{"told of a name", func(c *cache) { c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "new", Names: true}}}) },
+		{"told of a name", func(c *cache) {
+			c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "new", Names: true}}})
+		},
 			"there true there unknown unknown unknown there absent"},
 		{"told that a directory is elsewhere", func(c *cache) { c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d"}}}) },
 			"unknown false unknown unknown unknown unknown unknown unknown"},
