@@ -38,6 +38,7 @@ type cache struct {
 	real     map[string]bool     // directories whose names have no links in them
 	misses   map[string]int      // questions about names in a directory that is not known
 	ahead    map[string]*reading // directories that are being read file by file
+	window   int                 // how many files are read ahead
 
 	hot     map[inode]int    // files that are open for writing: their attributes change all the time
 	changed map[inode]uint64 // the turn of the last change of a file, whatever its name
@@ -75,6 +76,7 @@ type listing struct {
 	belief
 	names     map[string]bool // false: it may be there
 	entries   []wire.Entry    // nil if any has changed
+	sorted    map[inOrder][]string
 	described bool
 }
 

@@ -68,6 +68,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 			if berr := p.unreported(); err == nil {
 				err = berr
 			}
+			defer p.conn.Close()
 		}
 		r.Counts = p.Counts()
 		if cerr := p.Close(); err == nil {
@@ -80,9 +81,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		lost.Unlock()
 	}()
 	dir, err := p.Connect(r.Connect, r.Dir)
-	if r.Conn = p.conn; r.Conn != nil {
-		defer r.Conn.Close()
-	}
+	r.Conn = p.conn
 	if err != nil {
 		return st, err
 	}
