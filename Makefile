@@ -53,7 +53,7 @@ race: ## the tests under the race detector, which needs a C compiler
 fuzz: ## every fuzz target for its share of FUZZ_SECONDS
 	@GO="$(GO)" .ci/fuzz $(FUZZ_SECONDS)
 
-demo-remote: ## programs here on the files of a host in namespaces and a chroot of its own; needs root
+demo-remote: needs ## programs here on the files of a host in namespaces and a chroot of its own; needs root
 	CGO_ENABLED=0 $(CHECK_GO) test -count=1 -v -run 'TestRemote' .
 
 bench: ## farcall beside strace and perf trace, interleaved; Markdown on stdout

@@ -61,6 +61,9 @@ type Event struct {
 	Stack    []StackFrame  // calls: innermost first, when it was asked for
 	Injected *Injected     // calls: what a tracer changed, nil if nothing
 
+	// Placement is where a call was executed if a supervisor decided about that: local, remote, answered by the supervisor itself, or denied.
+	Placement string
+
 	Region       string    // the innermost region that the thread is in, "" for none
 	Depth        int       // in how many regions it is
 	Marked       bool      // RegionEntry, RegionReturn: the program itself has marked it; there are no arguments and no result

@@ -100,6 +100,10 @@ func (j *JSON) call(b []byte, e *Event) []byte {
 		b = append(b, `,"resumes":`...)
 		b = appendString(b, c.Resumed)
 	}
+	if e.Placement != "" {
+		b = append(b, `,"placement":`...)
+		b = appendString(b, e.Placement)
+	}
 	b = append(b, `,"args":`...)
 	b = appendMembers(b, c.Args[:min(c.Ready, len(c.Args))], c.ABI)
 	if e.Kind == CallEntry {

@@ -532,6 +532,9 @@ func (t *Text) exit(e *Event) {
 		t.buf = appendFraction(t.buf, e.Duration%1e9, t.opts.DurPrecision)
 		t.buf = append(t.buf, '>')
 	}
+	if e.Placement != "" {
+		t.buf = append(append(append(t.buf, " ["...), e.Placement...), ']')
+	}
 	t.end("\n")
 	if t.opts.Dump != nil && !e.Lost {
 		t.buf = t.opts.Dump(t.buf, c)

@@ -10,13 +10,13 @@ import (
 
 // An Address is where a server is.
 type Address struct {
-	Network string // "unix", "tcp", "ssh" or "kubectl"
-	Addr    string // a path; HOST:PORT; [USER@]HOST[:PORT]; NAMESPACE/POD[/CONTAINER]
+	Network string // "unix", "tcp", "vsock", "ssh" or "kubectl"
+	Addr    string // a path; HOST:PORT; CID:PORT; [USER@]HOST[:PORT]; NAMESPACE/POD[/CONTAINER]
 }
 
 func (a Address) String() string { return a.Network + "://" + a.Addr }
 
-// ParseAddress reads unix:///PATH or tcp://HOST:PORT.
+// ParseAddress reads unix:///PATH, tcp://HOST:PORT, vsock://CID:PORT, ssh://[USER@]HOST[:PORT] or kubectl://NAMESPACE/POD[/CONTAINER].
 func ParseAddress(s string) (Address, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
@@ -49,10 +49,16 @@ func ParseAddress(s string) (Address, error) {
 		}
 		return Address{"kubectl", rest}, nil
 	case "vsock":
-		return Address{}, fmt.Errorf("address %q: vsock:// is not in this version of farcall", s)
+		if _, err := parseVsock(rest); err != nil {
+			return Address{}, err
+		}
+		return Address{"vsock", rest}, nil
 	}
-	return Address{}, fmt.Errorf("address %q: unknown scheme %s: unix, tcp, ssh or kubectl", s, scheme)
+	return Address{}, fmt.Errorf("address %q: unknown scheme %s: unix, tcp, vsock, ssh or kubectl", s, scheme)
 }
+
+// serveCommand is what is run there: whoever may run commands there may do all this without us.
+const serveCommand = "farcall serve --stdio --allow rw --connect all --connect unix --bind all --bind unix"
 
 // command is the user's command that reaches the address, nil if it is connected to.
 func (a Address) command() []string {
@@ -63,14 +69,14 @@ func (a Address) command() []string {
 		if ok {
 			args = append(args, "-p", port)
 		}
-		return append(args, "--", host, "farcall serve --stdio --allow rw")
+		return append(args, "--", host, serveCommand)
 	case "kubectl":
 		parts := strings.Split(a.Addr, "/")
 		args := []string{"kubectl", "exec", "-i", "-n", parts[0], parts[1]}
 		if len(parts) == 3 {
 			args = append(args, "-c", parts[2])
 		}
-		return append(args, "--", "farcall", "serve", "--stdio", "--allow", "rw")
+		return append(append(args, "--"), strings.Fields(serveCommand)...)
 	}
 	return nil
 }

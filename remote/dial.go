@@ -17,6 +17,13 @@ func Dial(ctx context.Context, a Address, secure *tls.Config, stderr io.Writer) 
 	if c := a.command(); c != nil {
 		return start(exec.Command(c[0], c[1:]...), stderr)
 	}
+	if a.Network == "vsock" {
+		to, err := parseVsock(a.Addr)
+		if err != nil {
+			return nil, err
+		}
+		return dialVsock(to)
+	}
 	if secure != nil {
 		return (&tls.Dialer{Config: secure}).DialContext(ctx, a.Network, a.Addr)
 	}

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"farcall"
+	"farcall/filter"
+	"farcall/internal/cmdline"
 	"farcall/internal/message"
 	"farcall/internal/proxy"
 	"farcall/remote"
@@ -53,6 +56,12 @@ type proxyOptions struct {
 	tls         string
 	onLoss      string
 	debug       bool
+	calls       string
+	trace       string
+	traceFormat string
+	explain     bool
+	env         []string
+	in, marks   []string
 }
 
 // newProxyCommand runs a program on the files of another host.
@@ -68,7 +77,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
-	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
+	f.StringVar(&o.to, "to", "", "the server's `ADDRESS`: unix:///PATH, tcp://HOST:PORT, vsock://CID:PORT, ssh://HOST, kubectl://NAMESPACE/POD")
 	f.StringVar(&o.command, "command", "", "a shell `COMMAND` that runs a server over its standard input and output")
 	f.StringVar(&o.tls, "tls", "", "use TLS over TCP, with the certificates in `DIR` that farcall certs has made")
 	f.BoolVar(&o.naive, "naive", false, "forward call by call, by ptrace, and fetch nothing ahead")
@@ -77,7 +86,15 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.Var(ruleFlag{&o.rules, "local"}, "local", "paths that match `GLOB` are this host's")
 	f.Var(ruleFlag{&o.rules, "remote"}, "remote", "paths that match `GLOB` are the other host's")
 	f.Var(ruleFlag{&o.rules, ""}, "rule", "`GLOB=SIDE`: local, remote, remote-then-local, local-then-remote, hide, readonly")
-	f.StringVar(&o.dir, "cwd", "/", "start in directory `DIR`")
+	f.Var(rulesFile{&o.rules}, "rules", "rules from `FILE`, one GLOB=SIDE a line")
+	f.StringVar(&o.dir, "cwd", "", "start in directory `DIR`: /, or with --in and --marks this one")
+	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
+	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
+	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
+	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`, or remote: HOME, SHELL, USER and LOGNAME as they are there")
+	f.StringVar(&o.trace, "trace", "", "write each call, and where it was executed, to `FILE`")
+	f.StringVar(&o.traceFormat, "trace-format", "text", "as lines of strace, or as JSON, one object a line (`text|json`)")
+	f.BoolVar(&o.explain, "explain", false, "say of each path where it leads, and which rule says so")
 	f.BoolVar(&o.local, "local-identity", false, "uname, getuid and the like tell of this host")
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
@@ -105,25 +122,34 @@ func (f ruleFlag) Type() string { return "glob" }
 
 // Set adds a rule.
 func (f ruleFlag) Set(s string) error {
-	name, from := f.name, "--rule "+s
-	if name == "" {
-		i := strings.LastIndexByte(s, '=')
-		if i < 0 {
-			return errors.New("not GLOB=SIDE")
-		}
-		s, name = s[:i], s[i+1:]
-	} else {
-		from = "--" + name + " " + s
+	from := "--rule " + s
+	if f.name != "" {
+		from = "--" + f.name + " " + s
+		s += "=" + f.name
 	}
-	side, err := proxy.ParseSide(name)
+	r, err := proxy.ParseRule(s, from)
 	if err == nil {
-		err = new(proxy.View).Add(proxy.Rule{Glob: s})
+		*f.rules = append(*f.rules, r)
 	}
+	return err
+}
+
+// rulesFile adds the rules of a file.
+type rulesFile struct{ rules *ruleFlags }
+
+func (f rulesFile) String() string { return "" }
+
+func (f rulesFile) Type() string { return "file" }
+
+// Set reads the file.
+func (f rulesFile) Set(name string) error {
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	*f.rules = append(*f.rules, proxy.Rule{Glob: s, Side: side, From: from})
-	return nil
+	rules, err := proxy.ParseRules(string(b), name)
+	*f.rules = append(*f.rules, rules...)
+	return err
 }
 
 // makeView makes the view that the options describe.
@@ -160,7 +186,11 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	case (o.to != "") == (o.command != ""):
 		return message.Misuse("proxy wants --to or --command")
 	}
-	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args}
+	run := proxy.Run{View: view, Naive: o.naive, Local: o.local, Dir: o.dir, Args: args, Regions: farcall.Regions{In: o.in, Marks: o.marks}}
+	regions := len(o.in)+len(o.marks) > 0
+	if err := o.programOptions(&run, regions); err != nil {
+		return err
+	}
 	if run.Caching, err = parseCaching(o.cache); err != nil {
 		return err
 	}
@@ -170,9 +200,6 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	switch o.net {
 	case "local":
 	case "remote":
-		if run.Ptrace {
-			return message.Misuse("--net remote needs user notification")
-		}
 		run.Net = true
 	default:
 		return &message.Error{Text: "invalid --net argument: '" + o.net + "'", Remedy: "it is local or remote"}
@@ -185,12 +212,17 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		return &message.Error{Text: "invalid --on-loss argument: '" + o.onLoss + "'", Remedy: "it is eio or kill"}
 	}
 	switch {
-	case o.mechanism == "ptrace" || o.naive && o.mechanism == "auto":
+	case o.mechanism == "ptrace" || (o.naive || regions) && o.mechanism == "auto":
 		run.Ptrace = true
+	case regions:
+		return message.Misuse("--in and --marks need ptrace: where a thread is, only a tracer knows")
 	case o.naive:
 		return message.Misuse("--naive forwards by ptrace")
 	case o.mechanism != "auto" && o.mechanism != "notify":
 		return &message.Error{Text: "invalid --mechanism argument: '" + o.mechanism + "'", Remedy: "it is auto, notify or ptrace"}
+	}
+	if run.Net && run.Ptrace {
+		return message.Misuse("--net remote needs user notification: a tracer cannot put sockets into a program")
 	}
 	if run.Path = programPath(args[0], view); run.Path == "" {
 		return &message.Error{Text: args[0] + ": not found on this host", Remedy: "name a program of the other host by its path"}
@@ -199,11 +231,29 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	if o.debug {
 		run.Debug = func(format string, args ...any) { messages.Warn(fmt.Sprintf(format, args...)) }
 	}
+	if o.explain {
+		run.Explain = explainTo(std.Err)
+	}
+	if regions {
+		run.Regions.Notice = func(_ int, err error) { messages.Warn(err.Error()) }
+	}
 	run.Connect = func(c client.Options) (*client.Conn, error) { return connect(o, c, std.Err) }
 	if !o.noProfile && !o.naive && run.Savers.Has(proxy.SaveProfile) && run.Caching.TTL > 0 {
 		defer o.profile(&run, messages)()
 	}
+	var trace *proxyTrace
+	if o.trace != "" {
+		if trace, err = newProxyTrace(o.trace, o.traceFormat); err != nil {
+			return err
+		}
+		run.Events = trace.tell
+	}
 	status, err := run.Run(context.Background())
+	if trace != nil {
+		if terr := trace.close(); err == nil && terr != nil {
+			return terr
+		}
+	}
 	if o.stats != "" && run.Conn != nil {
 		if serr := writeStats(o.stats, &run); err == nil {
 			err = serr
@@ -220,6 +270,44 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		return exitStatus(128 + int(status.Signal))
 	}
 	return exitStatus(status.Code)
+}
+
+// programOptions are the options about the program and which of its calls are executed there.
+func (o *proxyOptions) programOptions(run *proxy.Run, regions bool) error {
+	if run.Dir == "" {
+		run.Dir = "/"
+		if regions { // what is outside of them has to be able to use it
+			var err error
+			if run.Dir, err = os.Getwd(); err != nil {
+				return message.Fail("%v", err)
+			}
+			run.Here = true
+		}
+	}
+	for _, e := range o.env {
+		switch {
+		case e == "remote":
+			run.FarEnv = true
+		case strings.IndexByte(e, '=') > 0:
+			run.Env = append(run.Env, e)
+		default:
+			return &message.Error{Text: "invalid --env argument: '" + e + "'", Remedy: "it is NAME=VALUE or remote"}
+		}
+	}
+	if o.calls == "" {
+		return nil
+	}
+	e, err := filter.Parse(o.calls)
+	if err == nil {
+		run.Calls, err = e.Compile(filter.Table{})
+	}
+	if err != nil {
+		return cmdline.ConditionError("--calls", err)
+	}
+	if n := run.Calls.Needs(); n&^(filter.NeedArgs|filter.NeedComm|filter.NeedFD) != 0 {
+		return message.Misuse("--calls: what the condition asks for is not known before a call is executed")
+	}
+	return nil
 }
 
 // programPath finds a program of this host. One that is named by a path may be the other host's: that is for the run to find out.
@@ -329,15 +417,11 @@ func explainPath(std Streams, v proxy.View, name string) error {
 		return message.Fail("%s: not an absolute path", name)
 	}
 	side, far, rule := v.Place(name)
-	why := "no rule"
-	if rule != nil {
-		why = "rule " + rule.Glob + ", " + rule.From
-	}
 	fmt.Fprintf(std.Out, "%s: %v", name, side)
 	if side != proxy.Local && side != proxy.Hide && far != name {
 		fmt.Fprintf(std.Out, ", as %s", far)
 	}
-	fmt.Fprintf(std.Out, " (%s)\n", why)
+	fmt.Fprintf(std.Out, " (%s)\n", ruleText(rule))
 	return nil
 }
 

@@ -23,7 +23,8 @@ const serveHelp = `Execute the system calls that "farcall proxy" sends from anot
 
 A unix socket admits root and the user that the server runs as. TCP admits
 clients with a certificate (--tls); without, it is for the loopback interface
-only, and with --insecure, as any user could connect. With
+only, and with --insecure, as any user could connect. Over vsock it is root of
+the virtual machine's host, or with --insecure anybody. With
 --stdio whoever starts the server is served: over ssh, or kubectl exec.
 
 Clients can name every file that the user the server runs as can, or those below
@@ -41,7 +42,9 @@ type serveOptions struct {
 	allow    string
 	audit    string
 	connect  []string
+	bind     []string
 	tls      string
+	user     string
 }
 
 // newServeCommand executes calls for others.
@@ -57,13 +60,15 @@ func newServeCommand(std Streams) *cobra.Command {
 		RunE:                  func(*cobra.Command, []string) error { return runServe(std, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "", "serve clients that connect to `ADDRESS`: unix:///PATH or tcp://HOST:PORT")
+	f.StringVar(&o.listen, "listen", "", "serve clients that connect to `ADDRESS`: unix:///PATH, tcp://HOST:PORT or vsock://any:PORT")
 	f.BoolVar(&o.stdio, "stdio", false, "serve one client over standard input and output")
-	f.BoolVar(&o.insecure, "insecure", false, "serve TCP clients without knowing who they are")
+	f.BoolVar(&o.insecure, "insecure", false, "serve clients over TCP and vsock without knowing who they are")
 	f.StringVar(&o.root, "root", "", "let clients see nothing but `DIR`, as their root directory")
 	f.StringVar(&o.allow, "allow", "ro", "ro: clients look at files; rw: they change them too (`ro|rw`)")
-	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, or one of these and :PORT")
+	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, one of these and :PORT, unix or unix:PATH")
+	f.StringArrayVar(&o.bind, "bind", nil, "let clients listen on `ADDRESS`: as --connect, or :PORT")
 	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
+	f.StringVar(&o.user, "user", "", "act as `USER`, by name or number, once everything is set up")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
 	return cmd
 }
@@ -78,12 +83,17 @@ func runServe(std Streams, o serveOptions) error {
 	default:
 		return &message.Error{Text: "invalid --allow argument: '" + o.allow + "'", Remedy: "it is ro or rw"}
 	}
-	for _, c := range o.connect {
-		d, err := server.ParseDestination(c)
-		if err != nil {
-			return message.Fail("%v", err)
+	for _, list := range []struct {
+		texts []string
+		to    *[]server.Destination
+	}{{o.connect, &opts.Connect}, {o.bind, &opts.Bind}} {
+		for _, text := range list.texts {
+			d, err := server.ParseDestination(text)
+			if err != nil {
+				return message.Fail("%v", err)
+			}
+			*list.to = append(*list.to, d...)
 		}
-		opts.Connect = append(opts.Connect, d...)
 	}
 	if (o.listen != "") == o.stdio {
 		return message.Misuse("serve wants --listen or --stdio")
@@ -99,10 +109,18 @@ func runServe(std Streams, o serveOptions) error {
 		defer f.Close()
 		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
 	}
+	var as *server.User
+	if o.user != "" { // before the root directory changes
+		u, err := server.FindUser(o.user)
+		if err != nil {
+			return message.Fail("%v", err)
+		}
+		as = &u
+	}
 	unix.Umask(0) // clients apply that of the program
 	srv := server.New(opts)
 	if o.stdio {
-		if err := confine(o.root, opts.Write, messages); err != nil {
+		if err := confine(o.root, as, opts.Write, messages); err != nil {
 			return err
 		}
 		return srv.Serve(ctx, stdio{std.In, std.Out}, "stdio")
@@ -136,7 +154,7 @@ func runServe(std Streams, o serveOptions) error {
 			return message.Fail("%v", err)
 		}
 	}
-	if err := confine(o.root, opts.Write, messages); err != nil {
+	if err := confine(o.root, as, opts.Write, messages); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "farcall: serving on %v\n", a)
@@ -144,10 +162,15 @@ func runServe(std Streams, o serveOptions) error {
 }
 
 // confine takes from the process what it will not need.
-func confine(root string, writes bool, messages *message.Printer) error {
+func confine(root string, as *server.User, writes bool, messages *message.Printer) error {
 	if root != "" {
 		if err := changeRoot(root); err != nil {
 			return err
+		}
+	}
+	if as != nil {
+		if err := as.Become(); err != nil {
+			return &message.Error{Text: err.Error(), Remedy: "acting as somebody else needs root"}
 		}
 	}
 	if writes {

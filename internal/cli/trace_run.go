@@ -82,7 +82,9 @@ func (r *traceRun) prepare() (options farcall.Options, err error) {
 		return options, err
 	}
 	r.addRules(&options)
-	r.narrow(&options)
+	if err := r.narrow(&options); err != nil {
+		return options, err
+	}
 	r.refuse(&options)
 	r.kernelRules(&options)
 	return options, nil

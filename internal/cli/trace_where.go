@@ -4,6 +4,7 @@ import (
 	"farcall"
 	"farcall/filter"
 	"farcall/internal/cmdline"
+	"farcall/internal/message"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,8 +67,8 @@ func (c *conditions) needs() (n filter.Needs) {
 	return n
 }
 
-// narrow keeps calls from stopping the program that the conditions have no use for.
-func (r *traceRun) narrow(t *farcall.Options) {
+// narrow keeps calls from stopping the program that the conditions have no use for. It fails where they ask for what will not be there.
+func (r *traceRun) narrow(t *farcall.Options) error {
 	needs := r.needs()
 	if needs&filter.NeedArgs != 0 {
 		t.Undecoded = false
@@ -75,15 +76,22 @@ func (r *traceRun) narrow(t *farcall.Options) {
 	for _, one := range r.rules {
 		needs |= one.Needs()
 	}
+	if needs&filter.NeedRegion != 0 && len(r.opts.Regions.In) == 0 && len(r.opts.Regions.Marks) == 0 {
+		return &message.Error{
+			Text:   "a condition asks for region or depth, and there are no regions",
+			Remedy: "--in FUNCTION makes its calls a region; --marks takes what the program marks",
+		}
+	}
 	t.Stacks.Watch = needs&filter.NeedStack != 0
 	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
 	if r.opts.SyscallNumber || r.reach.Calls.IsAll() {
-		return
+		return nil
 	}
 	t.Calls = r.reach.Calls
 	if r.where != nil || r.count != nil || r.stop != nil || len(r.rules) > 0 {
 		t.When = r.reach.When
 	}
+	return nil
 }
 
 // late tells whether of some calls only their end will tell whether they are shown.

@@ -186,12 +186,27 @@ func (l *Listener) Substitute(id uint64, file, fd int, cloexec bool) error {
 	return l.ioctl(iocAddFD, unsafe.Pointer(&a))
 }
 
-// Install puts a copy of the descriptor into the thread's process, and its number there is the call's result. Errors: ENOENT if the call does
-// not wait any more; EMFILE if the process has too many open files, and the call waits on.
-func (l *Listener) Install(id uint64, fd int, cloexec bool) error {
+// Add puts a copy of the descriptor into the thread's process, which does not know of it, and returns its number there. The call waits on.
+// Errors: ENOENT if it does not any more; EMFILE.
+func (l *Listener) Add(id uint64, fd int) (int, error) {
+	a := addFD{id: id, srcFD: uint32(fd), newFDFlags: unix.O_CLOEXEC}
+	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), iocAddFD, uintptr(unsafe.Pointer(&a)))
+	if e != 0 {
+		return -1, e
+	}
+	return int(n), nil
+}
+
+// Install puts a copy of the descriptor into the thread's process, and its number there, which it returns, is the call's result. Errors: ENOENT
+// if the call does not wait any more; EMFILE if the process has too many open files, and the call waits on.
+func (l *Listener) Install(id uint64, fd int, cloexec bool) (number int, err error) {
 	a := addFD{id: id, flags: addFDSend, srcFD: uint32(fd)}
 	if cloexec {
 		a.newFDFlags = unix.O_CLOEXEC
 	}
-	return l.ioctl(iocAddFD, unsafe.Pointer(&a))
+	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), iocAddFD, uintptr(unsafe.Pointer(&a)))
+	if e != 0 {
+		return -1, e
+	}
+	return int(n), nil
 }

@@ -25,8 +25,8 @@ var lengths = map[string]struct {
 }
 
 // adapt changes what differs between a program's call and its generic form beside its arguments' places. What it returns, if not nil,
-// makes the program's result of the server's.
-func (q *request) adapt(f form, regs *[6]uint64) (after func(int64) int64) {
+// makes the program's result of the server's. An error number is what the call gives before anything is looked at.
+func (q *request) adapt(f form, regs *[6]uint64) (after func(int64) int64, e unix.Errno) {
 	if l, ok := lengths[f.name]; ok {
 		regs[l.reg] = min(regs[l.reg], l.max)
 	}
@@ -38,13 +38,13 @@ func (q *request) adapt(f form, regs *[6]uint64) (after func(int64) int64) {
 	case "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2":
 		q.fitVector(regs)
 	case "statx":
-		return q.statInto(regs)
+		return q.statInto(regs), 0
 	case "utimensat":
 		if q.name != "utimensat" && regs[2] != 0 {
-			regs[2] = q.times(regs[2])
+			regs[2], e = q.times(regs[2])
 		}
 	}
-	return nil
+	return nil, e
 }
 
 // statInto has attributes written where they can be turned into what the program wants.
@@ -65,14 +65,14 @@ func (q *request) statInto(regs *[6]uint64) func(int64) int64 {
 }
 
 // times makes the two struct timespec of utimensat(2) from what older calls have: two time_t, or two struct timeval.
-func (q *request) times(addr uint64) uint64 {
+func (q *request) times(addr uint64) (uint64, unix.Errno) {
 	var b [32]byte
 	n := 32
 	if q.name == "utime" {
 		n = 16
 	}
 	if q.Read(addr, b[:n]) < n {
-		return 1 // not there either: EFAULT
+		return 0, unix.EFAULT
 	}
 	var out [32]byte
 	for i := range 2 {
@@ -82,9 +82,12 @@ func (q *request) times(addr uint64) uint64 {
 		}
 		copy(out[16*i:], b[16*i:16*i+8])
 		usec := binary.NativeEndian.Uint64(b[16*i+8:])
+		if usec >= 1e6 {
+			return 0, unix.EINVAL
+		}
 		binary.NativeEndian.PutUint64(out[16*i+8:], usec*1000)
 	}
-	return q.space.Put(out[:])
+	return q.space.Put(out[:]), 0
 }
 
 // fitVector cuts a vector of buffers so that it can be transferred at once.
@@ -129,7 +132,12 @@ func umaskOf(tid int) uint32 {
 
 // statusOf is a field of a process's or thread's /proc/PID/status (proc_pid_status(5)), "" if it is gone.
 func statusOf(process string, field string) string {
-	f, err := os.Open("/proc/" + process + "/status")
+	return fieldOf("/proc/"+process+"/status", field)
+}
+
+// fieldOf is a field of a file of lines that begin with a name, "" if it is not there.
+func fieldOf(file, field string) string {
+	f, err := os.Open(file)
 	if err != nil {
 		return ""
 	}

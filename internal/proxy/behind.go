@@ -129,7 +129,8 @@ func (o *object) mayWriteBehind() bool {
 func write(q *request) {
 	o := q.objs[0]
 	f := formOf(q.name)
-	if !q.opts.Savers.Has(SaveWrites) || !o.mayWriteBehind() || q.name == "pwritev2" && q.args[5] != 0 || q.conn.Err() != nil {
+	if !q.opts.Savers.Has(SaveWrites) || !o.mayWriteBehind() || q.name == "pwritev2" && q.args[5] != 0 || q.conn.Err() != nil || q.denied() ||
+		q.maps.live.Load() > 0 { // what is mapped has to be the same
 		carry(q)
 		return
 	}
@@ -138,7 +139,10 @@ func write(q *request) {
 		q.result(0, err)
 		return
 	}
-	q.adapt(f, &regs)
+	if _, e := q.adapt(f, &regs); e != 0 {
+		q.result(-int64(e), nil)
+		return
+	}
 	n, ok := q.lengthOf(f.name, &regs)
 	if !ok || n == 0 || n > wire.MaxIO || f.name != "write" && f.name != "writev" && int64(regs[3]) < 0 {
 		carry(q) // for the kernel's own error

@@ -30,6 +30,7 @@ type cache struct {
 
 	mu       sync.Mutex
 	turn     uint64 // changes that are known of
+	flushed  uint64 // the last of which it is not known what they have changed
 	attrs    map[key]*known
 	dirs     map[string]*listing
 	linked   map[key]*known      // attrs of names that may have links in them, which can lead to whatever changes
@@ -115,6 +116,13 @@ func (c *cache) now() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.turn
+}
+
+// isHot tells whether a file is open for writing.
+func (c *cache) isHot(statx []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hot[inodeOf(statx)] > 0
 }
 
 // plain tells whether a path names the same thing whatever links there are: nothing in it has to be resolved by the server.
@@ -345,6 +353,7 @@ func (c *cache) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn++
+	c.flushed = c.turn
 	c.clear()
 }
 
@@ -366,7 +375,10 @@ func (c *cache) still(o *object) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.valid(&belief{turn: o.turn, leased: o.filled, expires: o.opened.Add(c.TTL)}, o.statx, time.Now())
+	if !o.filled.Load() && o.turn != c.turn || o.turn < c.flushed { // a directory's attributes change with its names
+		return false
+	}
+	return c.valid(&belief{turn: o.turn, leased: o.filled.Load(), expires: o.opened.Add(c.TTL)}, o.statx, time.Now())
 }
 
 // created notes that a name may have come, or, if exclusive, that it has. It tells whether it knew what that changes.

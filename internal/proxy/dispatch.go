@@ -2,6 +2,9 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/binary"
+	"strconv"
+	"strings"
 
 	"farcall/remote/wire"
 	"farcall/syscalls"
@@ -16,7 +19,7 @@ func (p *Proxy) Handle(t Trap) (rest func()) { return p.decide(t, false) }
 // decide is Handle; arrived tells that the call has waited for what was written.
 func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 	abi, nr, args := t.Call()
-	if p.objects.none(abi, nr) {
+	if p.opts.Events == nil && p.objects.none(abi, nr) && p.sockets.datagrams.Load() == 0 {
 		p.counts.local.Add(1)
 		t.Continue()
 		return nil
@@ -30,25 +33,43 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 		t.Return(-int64(unix.ENOSYS))
 		return nil
 	}
+	if p.opts.Events != nil {
+		r := p.record(t, q.desc)
+		t, q.Trap = r, r
+		defer func() {
+			if there := rest; there != nil {
+				rest = func() {
+					r.placement = placedRemote
+					there()
+				}
+			}
+		}()
+	}
 	q.name = q.desc.Name
 	if !arrived {
 		if rest := p.arrived(t, q.name); rest != nil {
 			return rest
 		}
 	}
+	q.elsewhere = !p.wanted(t, q.desc)
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
 	q.space.Else = t
-	if f := network[q.name]; f != nil {
-		if !p.opts.Net && (q.name == "connect" || q.name == "bind") {
-			q.socketPath()
-			return nil
+	if f := network[q.name]; f != nil && (p.opts.Net || filesNetwork[q.name]) {
+		if q.elsewhere && q.name == "socket" {
+			return q.aside()
 		}
-		if p.opts.Net {
-			return f(q)
+		return f(q)
+	}
+	if p.sockets.datagrams.Load() > 0 && datagramIO[q.name] {
+		if s := p.sockets.of(t.TID(), int(int32(q.args[0]))); s != nil && s.datagram {
+			return q.datagrams(s)
 		}
 	}
-	if f := spot[q.name]; f != nil && f(q) {
+	if q.name == "msync" && p.maps.live.Load() > 0 {
+		return q.msync
+	}
+	if f := spot[q.name]; f != nil && !(q.elsewhere && whoAmI[q.name]) && f(q) {
 		return nil
 	}
 	for _, r := range q.roles.paths {
@@ -60,6 +81,9 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 		if err != nil {
 			q.result(0, err)
 			return nil
+		}
+		if q.elsewhere && pl.text != "" {
+			pl.side, pl.orHere = Local, false
 		}
 		q.places = append(q.places, pl)
 	}
@@ -105,8 +129,7 @@ var onContent = map[string]bool{
 
 // onContentFails are those that fail on a file which was opened for reading, which is all that such a stand-in is for.
 var onContentFails = map[string]unix.Errno{
-	"write": unix.EBADF, "writev": unix.EBADF, "pwrite64": unix.EBADF, "pwritev": unix.EBADF, "pwritev2": unix.EBADF,
-	"ftruncate": unix.EINVAL, "fallocate": unix.EBADF,
+	"write": unix.EBADF, "writev": unix.EBADF,
 }
 
 // quick answers what needs no server.
@@ -131,13 +154,19 @@ func (q *request) quick() bool {
 		if o != nil && q.seekDir() {
 			return true
 		}
+		if q.args[2] > unix.SEEK_END {
+			return false
+		}
 	}
-	if o == nil || !o.filled {
+	if o == nil || !o.filled.Load() {
 		return false
 	}
 	if e := onContentFails[q.name]; e != 0 {
 		q.fault(e)
 		return true
+	}
+	if q.name == "mmap" && q.args[3]&unix.MAP_TYPE != unix.MAP_PRIVATE {
+		return false
 	}
 	if onContent[q.name] {
 		q.counts.local.Add(1)
@@ -181,7 +210,7 @@ func (q *request) quickStat() bool {
 
 // stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
 func (q *request) stillTrue(o *object) bool {
-	return !o.writable() && q.cache.still(o)
+	return !o.writable() && !q.cache.isHot(o.statx) && q.cache.still(o)
 }
 
 func flagsReg(name string) int {
@@ -194,7 +223,13 @@ func flagsReg(name string) int {
 // mixed answers calls about a file of either side, as the kernel does when files are on two file systems.
 func mixed(q *request) {
 	switch q.name {
-	case "rename", "renameat", "renameat2", "link", "linkat", "copy_file_range":
+	case "rename", "renameat", "renameat2", "link", "linkat":
+		if ret, err := q.exists(&q.places[0]); ret < 0 || err != nil {
+			q.result(ret, err)
+			return
+		}
+		q.result(-int64(unix.EXDEV), nil)
+	case "copy_file_range":
 		q.result(-int64(unix.EXDEV), nil)
 	case "sendfile", "splice", "tee":
 		q.result(-int64(unix.EINVAL), nil)
@@ -203,16 +238,40 @@ func mixed(q *request) {
 	}
 }
 
+// exists returns a negated error number if a name does not exist.
+func (q *request) exists(p *place) (int64, error) {
+	if p.side == Remote || p.side == ReadOnly {
+		dir, err := q.dir(p)
+		if err != nil {
+			return 0, err
+		}
+		var s wire.Space
+		return q.conn.Syscall("statx", [6]uint64{uint64(dir), s.PutString(p.far), nofollow, 0, s.Room(wire.StatxSize)}, &s)
+	}
+	name := p.full
+	if rest, ok := strings.CutPrefix(name, "/proc/self/"); ok {
+		name = "/proc/" + strconv.Itoa(q.TID()) + "/" + rest
+	}
+	var st unix.Stat_t
+	if errno, ok := unix.Lstat(name, &st).(unix.Errno); ok {
+		return -int64(errno), nil
+	}
+	return 0, nil
+}
+
 // deny answers a call about a remote file that cannot be carried. Executing it here would silently touch the wrong side.
 func deny(q *request) {
-	q.counts.denied.Add(1)
 	q.debug("%d %s%s: not carried", q.TID(), q.name, q.placesText())
-	q.Return(-int64(unix.ENOSYS))
+	q.refuseCarrying(unix.ENOSYS)
 }
 
 // carry has the server execute the call, as its description and its form say.
 func carry(q *request) {
-	f := formOf(q.name)
+	f, err := q.form()
+	if err != nil {
+		q.result(0, err)
+		return
+	}
 	spec := wire.ByName(f.name)
 	if spec == nil {
 		deny(q)
@@ -224,16 +283,39 @@ func carry(q *request) {
 			return
 		}
 	}
+	if q.denied() { // before anything is read of the program's memory
+		q.result(-int64(unix.EBADF), nil)
+		return
+	}
 	regs, err := q.regs(f, spec)
 	if err != nil {
 		q.result(0, err)
 		return
 	}
-	if after := q.adapt(f, &regs); after != nil {
+	after, e := q.adapt(f, &regs)
+	if e != 0 {
+		q.result(-int64(e), nil)
+		return
+	}
+	if after != nil {
 		q.after = after
 	}
 	turn := q.cache.now()
+	if err := q.syncMappings(); err != nil {
+		q.result(0, err)
+		return
+	}
+	back := q.unreadable(f.name, &regs)
 	ret, err := q.conn.Syscall(f.name, regs, &q.space)
+	if err == nil && ret == -int64(unix.EFAULT) && back >= 0 {
+		_, err = q.conn.Syscall("lseek", [6]uint64{regs[0], uint64(back), unix.SEEK_SET}, &wire.Space{})
+	}
+	if f.name == "truncate" {
+		q.objects.changes(inode{})
+	}
+	if f.name == "truncate" || dataOnly[f.name] {
+		q.refreshMappings()
+	}
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
 		q.forget(f.name, ret)
 	}
@@ -259,6 +341,62 @@ func carry(q *request) {
 var dataOnly = map[string]bool{
 	"write": true, "writev": true, "pwrite64": true, "pwritev": true, "pwritev2": true, "ftruncate": true, "fallocate": true, "sendfile": true,
 	"copy_file_range": true,
+}
+
+// unreadable returns the position to which a file has to be set back if there is no memory for what is read from it: the server will have
+// read all the same. -1 where that is not to be expected.
+func (q *request) unreadable(name string, regs *[6]uint64) int64 {
+	var b [16]byte
+	switch name {
+	case "read":
+		if q.Read(regs[1], b[:1]) == 1 {
+			return -1
+		}
+	case "readv":
+		if q.space.Read(regs[1], b[:]) < len(b) || q.Read(binary.NativeEndian.Uint64(b[:]), b[:1]) == 1 {
+			return -1
+		}
+	default:
+		return -1
+	}
+	pos, err := q.conn.Syscall("lseek", [6]uint64{regs[0], 0, unix.SEEK_CUR}, &wire.Space{})
+	if err != nil {
+		return -1
+	}
+	return pos
+}
+
+// denied tells whether the call transfers in a direction in which the object is not open.
+func (q *request) denied() bool {
+	reads, io := plainIO[q.nr]
+	if !io || q.objs[0] == nil || q.name == "lseek" {
+		return false
+	}
+	if strings.HasPrefix(q.name, "p") && int64(q.args[3]) < 0 { // EINVAL comes first
+		return false
+	}
+	o := q.objs[0]
+	return !reads && !o.writable() || reads && (o.flags&unix.O_ACCMODE == unix.O_WRONLY || o.flags&unix.O_PATH != 0)
+}
+
+// form is the form of the call, as its paths are.
+func (q *request) form() (form, error) {
+	f := formOf(q.name)
+	if len(q.places) == 0 || q.places[0].through == nil {
+		return f, nil
+	}
+	o := q.places[0].through
+	if o.flags&unix.O_PATH != 0 && f.name != "statx" && f.name != "linkat" { // by its name: other calls do not take it as a descriptor
+		return f, nil
+	}
+	h, err := q.handle(o)
+	if err != nil {
+		return f, err
+	}
+	if t, ok := f.through(h); ok {
+		return t, nil
+	}
+	return f, nil
 }
 
 // regs makes the registers of a call's generic form.
@@ -311,12 +449,44 @@ func (q *request) regs(f form, spec *wire.Carried) (regs [6]uint64, err error) {
 // fd makes a handle of a descriptor.
 func (q *request) fd(src source, reg *uint64) error {
 	for i, fd := range q.roles.fds {
-		if source(fd) != src || q.objs[i] == nil {
+		if source(fd) != src {
 			continue
 		}
+		if q.objs[i] == nil {
+			*reg = noHandle
+			return nil
+		}
 		h, err := q.handle(q.objs[i])
+		if err == nil {
+			err = q.settle(q.objs[i], int(int32(q.args[fd])), h)
+		}
 		*reg = uint64(h)
 		return err
 	}
 	return nil
+}
+
+// settle moves the position of an object from its stand-in to the server, once the content is not here any more.
+func (q *request) settle(o *object, fd int, h uint32) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.here || o.filled.Load() {
+		return nil
+	}
+	pos, err := q.positionHere(fd)
+	if err != nil {
+		return err
+	}
+	o.here = false
+	_, err = q.conn.Syscall("lseek", [6]uint64{uint64(h), uint64(pos), unix.SEEK_SET}, &wire.Space{})
+	return err
+}
+
+// positionHere is the position of a descriptor's stand-in.
+func (q *request) positionHere(fd int) (int64, error) {
+	pos, err := strconv.ParseInt(fieldOf("/proc/"+strconv.Itoa(q.TID())+"/fdinfo/"+strconv.Itoa(fd), "pos:"), 10, 64)
+	if err != nil {
+		return 0, unix.EBADF
+	}
+	return pos, nil
 }

@@ -77,6 +77,9 @@ func (q *request) program(p *place) (name string, head []byte, ret int64, err er
 	if err != nil || ret < 0 {
 		return "", nil, ret, err
 	}
+	if err := q.syncMappings(); err != nil {
+		return "", nil, 0, err
+	}
 	o := &object{path: p.absolute(), flags: unix.O_RDONLY}
 	content, ret, err := q.openX(p, o, unix.O_RDONLY, 0)
 	defer q.release(o)
@@ -85,7 +88,7 @@ func (q *request) program(p *place) (name string, head []byte, ret int64, err er
 		return "", nil, ret, err
 	case statxOf(o.statx).Mode&unix.S_IFMT != unix.S_IFREG:
 		return "", nil, -int64(unix.EACCES), nil
-	case !o.filled: // empty, or too large
+	case !o.filled.Load(): // empty, or too large
 		return "", nil, -int64(unix.ENOEXEC), nil
 	}
 	head = content[:min(len(content), 256)] // BINPRM_BUF_SIZE, linux/binfmts.h

@@ -51,6 +51,41 @@ var forms = map[string]form{
 	"futimesat":  {"utimensat", [6]source{0, 1, 2, number(0)}},
 }
 
+// throughForms are the forms of calls whose path is a link in /proc that leads to an open file: its handle comes in place of the path. A
+// register is one of the generic form.
+var throughForms = map[string]form{
+	"statx":       {"statx", [6]source{handle, number(0), number(unix.AT_EMPTY_PATH), 3, 4}},
+	"faccessat":   {"faccessat2", [6]source{handle, number(0), 2, number(unix.AT_EMPTY_PATH)}},
+	"faccessat2":  {"faccessat2", [6]source{handle, number(0), 2, number(unix.AT_EMPTY_PATH)}},
+	"fchmodat":    {"fchmod", [6]source{handle, 2}},
+	"fchownat":    {"fchownat", [6]source{handle, number(0), 2, 3, number(unix.AT_EMPTY_PATH)}},
+	"utimensat":   {"utimensat", [6]source{handle, number(0), 2, number(unix.AT_EMPTY_PATH)}},
+	"linkat":      {"linkat", [6]source{handle, number(0), 2, 3, number(unix.AT_EMPTY_PATH)}},
+	"truncate":    {"ftruncate", [6]source{handle, 1}},
+	"statfs":      {"fstatfs", [6]source{handle, 1}},
+	"getxattr":    {"fgetxattr", [6]source{handle, 1, 2, 3}},
+	"setxattr":    {"fsetxattr", [6]source{handle, 1, 2, 3, 4}},
+	"listxattr":   {"flistxattr", [6]source{handle, 1, 2}},
+	"removexattr": {"fremovexattr", [6]source{handle, 1}},
+}
+
+// handle stands for the handle of the open file.
+const handle source = -1
+
+// through is the form of a call about an open file, if it has one.
+func (f form) through(h uint32) (form, bool) {
+	t, ok := throughForms[f.name]
+	for i, s := range t.args {
+		switch {
+		case s == handle:
+			t.args[i] = number(int64(h))
+		case s < constant/2:
+			t.args[i] = f.args[s]
+		}
+	}
+	return t, ok
+}
+
 // formOf is the form of a call; most are generic themselves.
 func formOf(name string) form {
 	if f, ok := forms[name]; ok {

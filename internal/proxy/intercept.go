@@ -17,16 +17,17 @@ var kept = map[string]bool{
 	"epoll_pwait2": true, "epoll_create": true, "epoll_create1": true,
 	"signalfd": true, "signalfd4": true, "timerfd_settime": true, "timerfd_gettime": true, "inotify_rm_watch": true,
 	"pidfd_send_signal": true, "pidfd_getfd": true, "process_madvise": true, "process_mrelease": true, "setns": true, "waitid": true,
-	// Sockets are this host's, or stand-ins of which these are true.
-	"accept": true, "accept4": true, "listen": true, "shutdown": true, "sendmsg": true, "recvmsg": true, "sendmmsg": true,
-	"recvmmsg":     true,
+	"shutdown":     true, // of a unix socket, which is told to the server
 	"mq_timedsend": true, "mq_timedreceive": true, "mq_notify": true, "mq_getsetattr": true,
 	"landlock_add_rule": true, "landlock_restrict_self": true, "bpf": true, "perf_event_open": true,
 }
 
 // intercepted tells whether a native call has to be seen: whether it can name a file, or, with net, is about a socket that may be the server's.
 func intercepted(d *syscalls.Call, net bool) bool {
-	if kept[d.Name] || network[d.Name] != nil && !net && d.Name != "connect" && d.Name != "bind" {
+	if network[d.Name] != nil {
+		return net || filesNetwork[d.Name]
+	}
+	if kept[d.Name] {
 		return false
 	}
 	if spot[d.Name] != nil {
@@ -49,6 +50,12 @@ func rules(action seccomp.Action, net bool) []seccomp.Rule {
 	for nr := range nativeABI.Names() {
 		d := linux.Describe(nativeABI, nr)
 		if d == nil || !intercepted(d, net) {
+			continue
+		}
+		if d.Name == "socket" {
+			for _, family := range []uint64{unix.AF_INET, unix.AF_INET6} {
+				out = append(out, seccomp.Rule{Number: uint32(nr), Action: action, When: []seccomp.Condition{seccomp.Equal(0, 0xffffffff, family)}})
+			}
 			continue
 		}
 		if d.Name == "mmap" {

@@ -34,7 +34,7 @@ func TestKernelPrototypes(t *testing.T) {
 			continue
 		}
 		d := linux.Describe(syscalls.AMD64, nr)
-		if d == nil || !intercepted(d, true) {
+		if d == nil || !intercepted(d, true) && network[name] == nil {
 			t.Errorf("%s is not intercepted", strings.TrimSpace(line))
 		}
 	}

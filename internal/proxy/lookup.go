@@ -101,7 +101,7 @@ func linkAnswer(buf int) func(*request, *known) bool {
 
 func xattrAnswer(v int64) func(*request, *known) bool {
 	return func(q *request, k *known) bool {
-		if !k.noXattrs {
+		if !k.noXattrs || strings.HasSuffix(q.name, "getxattr") && !q.wellNamed() {
 			return false
 		}
 		q.answer(v)
@@ -109,18 +109,54 @@ func xattrAnswer(v int64) func(*request, *known) bool {
 	}
 }
 
+// wellNamed tells whether the name of an extended attribute is one that can exist: the kernel looks at that first.
+func (q *request) wellNamed() bool {
+	name, err := q.readPath(q.args[1])
+	if err != nil || len(name) > 255 { // XATTR_NAME_MAX, linux/limits.h
+		return false
+	}
+	switch class, rest, _ := strings.Cut(name, "."); class {
+	case "user", "security":
+		return rest != ""
+	case "system":
+		return rest == "posix_acl_access" || rest == "posix_acl_default"
+	}
+	return false
+}
+
 // absentOnly leaves it to the server unless there is no such file.
 func absentOnly(*request, *known) bool { return false }
+
+// argumentBits are arguments of generic calls that are looked at before the path is.
+var argumentBits = map[string]struct {
+	arg   int
+	known uint64
+}{
+	"faccessat": {2, 7}, "faccessat2": {2, 7}, "statx": {2, nofollow | unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_FORCE_SYNC | unix.AT_STATX_DONT_SYNC},
+}
 
 // question is the question that a request is, if it is one, and the path that it asks about.
 func (q *request) question() (ask question, name string, ok bool) {
 	if len(q.places) != 1 || q.places[0].side != Remote || q.places[0].text == "" || !q.cache.keeps() {
 		return ask, "", false
 	}
+	if q.places[0].through != nil {
+		return ask, "", false
+	}
+	if b := q.places[0].base; b != nil && (b.closed || b.object != nil && !b.object.isDir()) {
+		return ask, "", false
+	}
 	if ask, ok = questions[q.name]; !ok {
 		return ask, "", false
 	}
-	if f := formOf(q.name); f.name == "openat" && f.args[2].value(&q.args)&unix.O_CREAT != 0 {
+	f := formOf(q.name)
+	if bits, ok := argumentBits[f.name]; ok && f.args[bits.arg].value(&q.args)&^bits.known != 0 { // the server finds that first
+		return ask, "", false
+	}
+	if f.name == "readlinkat" && int32(f.args[3].value(&q.args)) <= 0 {
+		return ask, "", false
+	}
+	if f.name == "openat" && f.args[2].value(&q.args)&unix.O_CREAT != 0 {
 		return ask, "", false
 	}
 	if q.slash() { // what it leads to, which has to be a directory
@@ -321,7 +357,7 @@ func openKnown(q *request, k *known) bool {
 		return false
 	}
 	name := q.asked()
-	o := &object{path: name, flags: flags &^ unix.O_CLOEXEC, opened: time.Now(), turn: q.cache.now()}
+	o := &object{path: name, flags: flags &^ unix.O_CLOEXEC, opened: time.Now(), turn: q.cache.now(), pid: processOf(q.TID())}
 	var data []byte
 	switch modeOf(k.statx) {
 	case unix.S_IFREG:
@@ -331,24 +367,25 @@ func openKnown(q *request, k *known) bool {
 		}
 		q.cache.profile.note(useContent, name, len(f.data))
 		q.cache.follow(name)
-		o.statx, o.turn, o.filled, data = f.statx, f.turn, true, f.data
+		o.statx, o.turn, data = f.statx, f.turn, f.data
+		q.fill(o)
 	case unix.S_IFDIR:
 		entries, statx, _ := q.cache.directory(name)
 		if entries == nil {
 			return false
 		}
 		o.statx, o.entries = statx, entries
-		q.openBehind(o)
 	default:
 		return false
 	}
+	q.openBehind(o)
 	q.debug("%d %s%s: opened as it is known", q.TID(), q.name, q.placesText())
 	q.counts.answered.Add(1)
 	q.installObject(o, data, native&unix.O_CLOEXEC != 0)
 	return true
 }
 
-// openBehind has the server open a directory that the program has open already: for calls relative to it, wherever it is by then.
+// openBehind has the server open a file that the program has open already: for what is asked about it later, wherever it is by then.
 func (q *request) openBehind(o *object) {
 	o.opening = make(chan struct{})
 	p := q.Proxy
@@ -373,7 +410,7 @@ func (q *request) openBehind(o *object) {
 // readDir answers getdents64(2) from a directory that was asked for as a whole, with the attributes that programs ask for next.
 func readDir(q *request) {
 	o := q.objs[0]
-	if !q.cache.keeps() || o.statx == nil || modeOf(o.statx) != unix.S_IFDIR {
+	if !q.cache.keeps() || !o.isDir() || o.flags&unix.O_PATH != 0 {
 		carry(q)
 		return
 	}

@@ -152,51 +152,17 @@ func (t *notified) Return(v int64) { _ = t.listener.Return(t.ID, v) }
 
 func (t *notified) Continue() { _ = t.listener.Continue(t.ID) }
 
-func (t *notified) Install(file int, cloexec bool) {
-	if err := t.listener.Install(t.ID, file, cloexec); err != nil {
+func (t *notified) Install(file int, cloexec bool) int64 {
+	n, err := t.listener.Install(t.ID, file, cloexec)
+	if err != nil {
 		var errno unix.Errno
 		errors.As(err, &errno)
 		t.Return(-int64(errno)) // EMFILE
+		return -int64(errno)
 	}
+	return int64(n)
 }
 
 func (t *notified) Substitute(file, fd int, cloexec bool) error {
 	return t.listener.Substitute(t.ID, file, fd, cloexec)
-}
-
-// Redirect makes a tracee of the thread for a moment: it is stopped on its way out of the call, which it is to make again, with
-// other registers.
-func (t *notified) Redirect(build func(put func([]byte) uint64) (uint64, [6]uint64)) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	tid := t.TID()
-	err := ptrace.Seize(tid, 0)
-	if err == nil {
-		err = ptrace.Interrupt(tid)
-	}
-	if err != nil {
-		_ = ptrace.Detach(tid, 0)
-		t.Return(-int64(unix.EPERM))
-		return
-	}
-	if t.listener.Restart(t.ID) != nil {
-		return // killed
-	}
-	_, ws, err := ptrace.Wait4(tid, unix.WALL|unix.WNOTHREAD, nil)
-	if err != nil || !ws.Stopped() {
-		return // killed
-	}
-	if ws.Event() != ptrace.EventStop {
-		// A signal is delivered first. The call is made, and arrives here, once more after that.
-		_ = ptrace.Detach(tid, ws.StopSignal())
-		return
-	}
-	var regs ptrace.Regs
-	if ptrace.GetRegs(tid, &regs) == nil {
-		s := scratch{sp: regs.SP(), write: t.mem.Write}
-		number, args := build(s.put)
-		setRestart(&regs, number, args)
-		_ = ptrace.SetRegs(tid, &regs) // ESRCH: killed
-	}
-	_ = ptrace.Detach(tid, 0)
 }

@@ -25,10 +25,14 @@ type object struct {
 	id    uint64
 	path  string // the server's name for it when it was opened
 	flags uint32 // generic O_*
+	pid   int    // the process that opened it
 	statx []byte // attributes when it was opened, nil if they were not asked for
 
-	// filled tells that the stand-in has the file's whole content, so that what only reads needs no server.
-	filled bool
+	// filled tells that the stand-in has the file's whole content, so that what only reads needs no server. It ends when a program
+	// opens the file for writing: then the server has to be asked, also by those who have had it open before.
+	filled atomic.Bool
+
+	setfl atomic.Bool // its flags have been changed
 
 	turn   uint64 // of the cache when it was opened
 	opened time.Time
@@ -42,6 +46,7 @@ type object struct {
 	dropped bool // nobody has it open any more
 	handle  uint32
 	held    bool         // handle is valid
+	here    bool         // the position is the stand-in's, not the handle's
 	entries []wire.Entry // of a directory that was read as a whole
 	at      int          // the next of them
 	large   bool         // it has too many for that
@@ -53,11 +58,18 @@ func (o *object) writable() bool {
 	return o.flags&unix.O_ACCMODE != unix.O_RDONLY && o.flags&unix.O_PATH == 0
 }
 
+// isDir tells whether it is known to be a directory.
+func (o *object) isDir() bool {
+	return o.statx != nil && statxOf(o.statx).Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
 // objects are the objects that stand-ins exist for.
 type objects struct {
 	prefix  string // of the names of memfds
 	inotify int
 	closed  func(*object) // nobody has it open any more
+
+	draining sync.Mutex // reading of inotify
 
 	all, unfilled atomic.Int64 // how many there are, and how many of them without content
 
@@ -65,32 +77,42 @@ type objects struct {
 	next uint64
 	byID map[uint64]*object
 	byWD map[int32]*object
+
+	full map[inode]map[*object]bool // those that are filled
+	kept []*object                  // those whose handles are open, though they are filled, in the order in which they were opened
 }
+
+// maxKept is how many files that are filled are kept open on the server: for what is asked about them after they have lost their names.
+const maxKept = 256
 
 func newObjects(closed func(*object)) (*objects, error) {
 	var nonce [8]byte
 	rand.Read(nonce[:])
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("inotify_init1: %w", err)
 	}
 	return &objects{
 		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, closed: closed,
-		byID: map[uint64]*object{}, byWD: map[int32]*object{},
+		byID: map[uint64]*object{}, byWD: map[int32]*object{}, full: map[inode]map[*object]bool{},
 	}, nil
 }
 
 // standIn makes the stand-in of an object, with its content if it is filled. When the returned descriptor and all copies of it are closed, the
 // object is too.
 //
-// It is sealed: a call that is not intercepted must not write into it, as what it writes would be lost.
+// It is sealed: a call that is not intercepted must not write into it, as what it writes would be lost. It can be read and written as the
+// object can, so that the kernel itself refuses what the object's flags do not allow.
 func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 	os.mu.Lock()
 	os.next++
 	o.id = os.next
 	os.byID[o.id] = o
+	os.all.Add(1)
+	if !o.filled.Load() {
+		os.unfilled.Add(1)
+	}
 	os.mu.Unlock()
-	os.count(o, 1)
 	fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
 	if errors.Is(err, unix.EINVAL) { // MFD_NOEXEC_SEAL is of Linux 6.3
 		fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -107,6 +129,12 @@ func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
 	}
+	if err == nil {
+		var as int
+		as, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), int(o.flags&unix.O_ACCMODE)|unix.O_CLOEXEC, 0)
+		unix.Close(fd)
+		fd = as
+	}
 	var wd int
 	if err == nil {
 		os.mu.Lock() // before the event is looked at
@@ -117,25 +145,78 @@ func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 		os.mu.Unlock()
 	}
 	if err != nil {
-		unix.Close(fd)
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 		os.drop(o)
 		return -1, err
 	}
 	return fd, nil
 }
 
+// fill notes that the stand-in of an object is going to have the file's content. What it returns is an object that need not be kept open any
+// more for that, or nil.
+func (os *objects) fill(o *object) *object {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	o.filled.Store(true)
+	o.here = true
+	ino := inodeOf(o.statx)
+	if os.full[ino] == nil {
+		os.full[ino] = map[*object]bool{}
+	}
+	os.full[ino][o] = true
+	os.kept = append(os.kept, o)
+	if len(os.kept) <= maxKept {
+		return nil
+	}
+	old := os.kept[0]
+	os.kept = os.kept[1:]
+	return old
+}
+
+// changes tells that the content of a file is going to change, of all files if ino is zero: those who have it open have to ask for it.
+func (os *objects) changes(ino inode) {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	if ino != (inode{}) {
+		os.empty(ino)
+		return
+	}
+	for ino := range os.full {
+		os.empty(ino)
+	}
+}
+
+func (os *objects) empty(ino inode) {
+	for o := range os.full[ino] {
+		if o.filled.Swap(false) && os.byID[o.id] == o {
+			os.unfilled.Add(1)
+		}
+	}
+	delete(os.full, ino)
+}
+
 func (os *objects) drop(o *object) {
 	os.mu.Lock()
 	delete(os.byID, o.id)
+	os.all.Add(-1)
+	if !o.filled.Load() {
+		os.unfilled.Add(-1)
+	}
 	os.mu.Unlock()
-	os.count(o, -1)
 	os.closed(o)
 }
 
-func (os *objects) count(o *object, n int64) {
-	os.all.Add(n)
-	if !o.filled {
-		os.unfilled.Add(n)
+// forget undoes fill.
+func (os *objects) forget(o *object) {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	if ino := inodeOf(o.statx); os.full[ino][o] {
+		delete(os.full[ino], o)
+		if len(os.full[ino]) == 0 {
+			delete(os.full, ino)
+		}
 	}
 }
 
@@ -168,14 +249,31 @@ func (os *objects) none(abi syscalls.ABI, nr uint64) bool {
 
 // watch reports objects that nobody has open any more, until close.
 func (os *objects) watch() {
+	for {
+		fds := []unix.PollFd{{Fd: int32(os.inotify), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+			return
+		}
+		if fds[0].Revents&^unix.POLLIN != 0 || !os.drain() {
+			return
+		}
+	}
+}
+
+// drain reports the objects that have been closed until now. It tells whether there can be more.
+func (os *objects) drain() bool {
+	os.draining.Lock()
+	defer os.draining.Unlock()
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := unix.Read(os.inotify, buf)
-		if err == unix.EINTR {
+		switch {
+		case err == unix.EINTR:
 			continue
-		}
-		if err != nil || n <= 0 {
-			return
+		case err == unix.EAGAIN:
+			return true
+		case err != nil || n <= 0:
+			return false
 		}
 		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
 			ev := (*unix.InotifyEvent)(unsafe.Pointer(unsafe.SliceData(b)))

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"farcall/decode"
+	"farcall/event"
+	"farcall/filter"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -38,6 +41,15 @@ type Options struct {
 	// Profile, if not nil, is what the command asked for last time; it becomes what it asks for this time.
 	Profile *Profile
 
+	// Calls, if not nil, says which calls are executed there; the others are this host's, unless they are about what is open there.
+	Calls *filter.Program
+
+	// Events, if not nil, is told of each call and where it was executed, one after the other.
+	Events func(*event.Event)
+
+	// Explain, if not nil, is told where each path leads, and which rule says so, nil for none. It is called by several goroutines.
+	Explain func(name string, side Side, rule *Rule)
+
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
 }
@@ -55,12 +67,16 @@ type Proxy struct {
 	cache       *cache
 	behind      behind
 	objects     *objects
-	connections connections
+	sockets     sockets
 	dirs        *directories
+	locks       locks
+	maps        mappings
 	temp        string
 	credentials string // that programs start with
 	counts      counts
 	copies      atomic.Uint64 // of programs
+	asked       decode.Call   // of which it is decided whether it is wanted
+	telling     sync.Mutex    // of events
 	failed      sync.Once
 	lost        func(error) // the session is over
 }
@@ -91,7 +107,6 @@ func New(opts Options, lost func(error)) (*Proxy, error) {
 	p := &Proxy{opts: opts, cache: newCache(opts.Caching), temp: temp, lost: lost}
 	p.behind.moved.L = &p.behind.mu
 	p.credentials = credentialsOf("self")
-	p.connections.byInode = map[uint64]*connection{}
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -110,7 +125,9 @@ func New(opts Options, lost func(error)) (*Proxy, error) {
 
 // Close removes what was kept in files. The programs must have ended.
 func (p *Proxy) Close() error {
+	p.closeMappings()
 	unix.Close(p.objects.inotify)
+	p.sockets.close()
 	return os.RemoveAll(p.temp)
 }
 
@@ -123,18 +140,27 @@ func (p *Proxy) Counts() Counts {
 // release tells the server that nobody has an object open any more.
 func (p *Proxy) release(o *object) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.dropped = true
-	if o.held {
-		o.held = false
-		p.conn.CloseHandle(o.handle)
-	}
+	o.mu.Unlock()
+	p.unhold(o)
+	p.objects.forget(o)
+	p.closedFile(o)
 	if o.writable() && o.statx != nil {
 		p.cache.writing(o.statx, -1)
 	}
 }
 
-// handle returns the server's handle of an object. One whose content came along was closed there: it is opened again.
+// unhold closes an object's file on the server.
+func (p *Proxy) unhold(o *object) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held {
+		o.held = false
+		p.conn.CloseHandle(o.handle)
+	}
+}
+
+// handle returns the server's handle of an object. One that has been closed there meanwhile is opened again.
 //
 // Errors: an errno, ESTALE if the path leads elsewhere by now; those of client.Conn.
 func (p *Proxy) handle(o *object) (uint32, error) {
@@ -158,6 +184,14 @@ func (p *Proxy) handle(o *object) (uint32, error) {
 	}
 	o.handle, o.held = uint32(r.Ret), true
 	return o.handle, nil
+}
+
+// fstat asks for the attributes of an open file. A negative ret is the error.
+func (p *Proxy) fstat(h uint32) (x *unix.Statx_t, ret int64, err error) {
+	var s wire.Space
+	name, buf := s.PutString(""), s.Room(wire.StatxSize)
+	ret, err = p.conn.Syscall("statx", [6]uint64{uint64(h), name, unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, buf}, &s)
+	return statxOf(s.Bytes(buf, wire.StatxSize)), ret, err
 }
 
 // fail tells that the session is over.

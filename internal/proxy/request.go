@@ -16,15 +16,17 @@ import (
 type request struct {
 	*Proxy
 	Trap
-	name   string
-	nr     uint64
-	args   [6]uint64
-	desc   *syscalls.Call
-	roles  *roles
-	places []place   // of roles.paths
-	objs   []*object // of roles.fds
-	space  wire.Space
-	statx  uint64 // where in space the attributes come to
+	name      string
+	nr        uint64
+	args      [6]uint64
+	desc      *syscalls.Call
+	roles     *roles
+	places    []place   // of roles.paths
+	objs      []*object // of roles.fds
+	space     wire.Space
+	elsewhere bool // it is not one of those that are to be executed there
+
+	statx uint64 // where in space the attributes come to
 
 	after func(int64) int64 // makes the program's result of the server's, nil if it is the same
 }
@@ -39,12 +41,15 @@ type place struct {
 	full   string // the program's absolute name
 	far    string // remote: the server's name, relative to base if that is remote
 	base   *base  // what text is relative to, nil if it is absolute
+
+	through *object // text is a link in /proc that leads to what is open there
 }
 
 // A base is what a relative path is relative to.
 type base struct {
 	path   string // as the server knows it if remote, else as this host does
 	remote bool
+	closed bool       // the descriptor is not open
 	object *object    // the descriptor's, if it is remote
 	cwd    *directory // the working directory, if it is remote
 }
@@ -89,12 +94,20 @@ func (q *request) baseOf(reg int) *base {
 	if o := q.objects.of(q.TID(), fd); o != nil {
 		return &base{path: o.path, remote: true, object: o}
 	}
-	return &base{path: procLink(q.TID(), fdLink(fd))}
+	link := procLink(q.TID(), fdLink(fd))
+	return &base{path: link, closed: link == ""}
 }
+
+// noHandle is in the place of a descriptor that is not open: the server finds the error in the order in which its kernel finds it.
+const noHandle = 0x7fffffff
 
 // dir is the handle of what the server's name of a place is relative to. Its error is handle's.
 func (q *request) dir(p *place) (uint32, error) {
 	switch {
+	case p.through != nil:
+		return q.handle(p.through)
+	case p.base != nil && p.base.closed:
+		return noHandle, nil
 	case p.base == nil || !p.base.remote:
 		return wire.CWD, nil
 	case p.base.cwd != nil:
@@ -128,6 +141,7 @@ func (q *request) locate(role pathRole) (place, error) {
 			if p.base.remote {
 				p.side = Remote
 			}
+			p.far = p.text
 			return p, nil
 		}
 		at := p.base.path
@@ -140,11 +154,15 @@ func (q *request) locate(role pathRole) (place, error) {
 		return p, nil
 	}
 	if o := q.throughProc(p.full); o != nil {
-		p.side, p.far, p.base = Remote, o.path, nil
+		p.side, p.far, p.base, p.through = Remote, o.path, nil, o
 		return p, nil
 	}
 	var far string
-	p.side, far, _ = q.opts.View.Place(p.full)
+	var rule *Rule
+	p.side, far, rule = q.opts.View.Place(p.full)
+	if q.opts.Explain != nil {
+		q.opts.Explain(p.full, p.side, rule)
+	}
 	switch p.side {
 	case LocalThenRemote:
 		p.side = Remote
@@ -179,20 +197,38 @@ func (p *place) absolute() string {
 // sides tells whether any part of the call is on the server, and local whether any is here.
 func (q *request) sides() (remote, local bool) {
 	for i := range q.places {
-		if q.places[i].side == Remote || q.places[i].side == ReadOnly {
+		p := &q.places[i]
+		switch {
+		case p.side == Remote || p.side == ReadOnly:
 			remote = true
-		} else {
+		case p.base == nil || !p.base.closed:
 			local = true
 		}
 	}
-	for _, o := range q.objs {
-		if o != nil {
+	for i, o := range q.objs {
+		switch {
+		case o != nil:
 			remote = true
-		} else {
+		case q.isOpen(i):
 			local = true
 		}
 	}
 	return remote, local
+}
+
+// isOpen tells whether descriptor i of the roles is open.
+func (q *request) isOpen(i int) bool {
+	return q.objs[i] != nil || procLink(q.TID(), fdLink(int(int32(q.args[q.roles.fds[i]])))) != ""
+}
+
+// misses tells whether one of the descriptors is not open.
+func (q *request) misses() bool {
+	for i := range q.objs {
+		if !q.isOpen(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // here has the kernel execute the call. A relative path whose directory is on the server is made absolute first.
@@ -284,6 +320,10 @@ func (q *request) looksAtLink() bool {
 	switch q.name {
 	case "readlink", "readlinkat", "lstat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "lchown", "lgetxattr", "lsetxattr", "llistxattr", "lremovexattr":
 		return true
+	case "link":
+		return true
+	case "linkat":
+		return q.args[4]&unix.AT_SYMLINK_FOLLOW == 0
 	case "newfstatat", "statx":
 		return q.args[flagsReg(q.name)]&unix.AT_SYMLINK_NOFOLLOW != 0
 	case "fchownat":

@@ -3,13 +3,19 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 
 	"farcall"
+	"farcall/event"
+	"farcall/filter"
 	"farcall/remote/client"
+	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +37,15 @@ type Run struct {
 	Args    []string
 	Debug   func(format string, args ...any)
 
-	Conn   *client.Conn // the session, once it has begun; Run closes it
+	Conn    *client.Conn    // the session, once it has begun; Run closes it
+	Calls   *filter.Program // which calls are executed there
+	Events  func(*event.Event)
+	Explain func(name string, side Side, rule *Rule)
+	Here    bool            // Dir is this host's, whatever View says
+	Regions farcall.Regions // in which parts of programs; needs Ptrace
+	Env     []string        // what is added to the environment, as os/exec.Cmd.Env
+	FarEnv  bool            // HOME and the like are those of the server's user
+
 	Counts Counts
 }
 
@@ -51,6 +65,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	defer cancel()
 	p, err := New(Options{
 		View: r.View, Naive: r.Naive, Local: r.Local, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug,
+		Calls: r.Calls, Events: r.Events, Explain: r.Explain,
 	}, func(err error) {
 		lost.Lock()
 		lost.err = err
@@ -80,16 +95,24 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		}
 		lost.Unlock()
 	}()
-	dir, err := p.Connect(r.Connect, r.Dir)
+	dir, err := p.Connect(r.Connect, r.Dir, r.Here)
 	r.Conn = p.conn
 	if err != nil {
 		return st, err
 	}
+	env := os.Environ()
+	if r.FarEnv {
+		far, err := p.userEnv()
+		if err != nil {
+			return st, err
+		}
+		env = append(env, far...)
+	}
 	cmd := &exec.Cmd{Path: r.Path, Args: r.Args, Dir: dir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	cmd.Env = append(os.Environ(), "PWD="+r.Dir)
+	cmd.Env = append(append(env, "PWD="+r.Dir), r.Env...)
 	defer swallow()()
 	if r.Ptrace {
-		err = p.NewTracer().Run(ctx, cmd)
+		err = p.NewTracer(r.Regions).Run(ctx, cmd)
 	} else {
 		return p.notify(ctx, cmd)
 	}
@@ -98,6 +121,25 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		return Status{exit.Code, exit.Signal}, nil
 	}
 	return st, err
+}
+
+// userEnv is what a login of the server's user would have in its environment: HOME, SHELL, USER and LOGNAME as passwd(5) says there.
+func (p *Proxy) userEnv() ([]string, error) {
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: "/etc/passwd", MaxData: wire.MaxIO, Want: wire.WantClosed})
+	if err == nil && r.Ret < 0 {
+		err = unix.Errno(-r.Ret)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("environment there: /etc/passwd: %w", err)
+	}
+	uid := strconv.FormatUint(uint64(p.conn.Welcome().UID), 10)
+	for line := range strings.Lines(string(r.Data)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) == 7 && f[2] == uid {
+			return []string{"USER=" + f[0], "LOGNAME=" + f[0], "HOME=" + f[5], "SHELL=" + f[6]}, nil
+		}
+	}
+	return nil, fmt.Errorf("environment there: /etc/passwd has no user %s", uid)
 }
 
 // swallow keeps signals of the terminal, which the program gets too, from ending the proxy before the program. It returns what undoes that.

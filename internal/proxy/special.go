@@ -30,6 +30,8 @@ func init() { // its functions refer to it
 		"vmsplice":        func(q *request) { q.result(-int64(unix.EINVAL), nil) },
 		"sendfile":        sendfile,
 		"getdents64":      readDir,
+		"lseek":           lseek,
+		"flock":           func(q *request) { q.objects.drain(); carry(q) }, // a lock that has ended by a close must not be in the way
 		"copy_file_range": copyRange,
 		"write":           write, "writev": write, "pwrite64": write, "pwritev": write, "pwritev2": write,
 		"fsync": confirm, "fdatasync": confirm, "sync_file_range": confirm, "syncfs": confirm,
@@ -48,7 +50,7 @@ func open(q *request) {
 	p := &q.places[0]
 	native := uint32(regs[2])
 	flags := wire.OpenFlags(nativeABI, native, true)
-	o := &object{path: p.absolute(), flags: flags &^ unix.O_CLOEXEC}
+	o := &object{path: p.absolute(), flags: flags &^ unix.O_CLOEXEC, pid: processOf(q.TID())}
 	mode := uint32(0)
 	if flags&unix.O_CREAT != 0 || flags&wire.OpenTmpFile == wire.OpenTmpFile {
 		mode = q.mode(uint32(regs[3]) & 0o7777)
@@ -57,12 +59,19 @@ func open(q *request) {
 		q.result(-int64(unix.EROFS), nil)
 		return
 	}
+	if err := q.syncMappings(); err != nil {
+		q.result(0, err)
+		return
+	}
 	var content []byte
 	turn := q.cache.now()
 	o.turn, o.opened = turn, time.Now()
 	ret := -int64(unix.EMEDIUMTYPE)
-	if !q.opts.Naive {
+	if !q.opts.Naive && p.text != "" { // without a name it is an error, which the kernel finds
 		content, ret, err = q.openX(p, o, flags, mode)
+	}
+	if err == nil && ret == -int64(unix.EMEDIUMTYPE) && p.through != nil { // a FIFO, which cannot be opened anew there
+		ret = -int64(unix.ENXIO)
 	}
 	if err == nil && ret == -int64(unix.EMEDIUMTYPE) { // what waits when it is opened
 		regs[2], regs[3] = uint64(flags), uint64(mode)
@@ -91,6 +100,13 @@ func (q *request) openedFor(p *place, o *object, flags uint32) {
 	case o.statx == nil:
 		q.cache.flush()
 		return
+	case flags&unix.O_TRUNC != 0:
+		defer q.refreshMappings()
+	}
+	if o.writable() || flags&unix.O_TRUNC != 0 {
+		q.objects.changes(inodeOf(o.statx))
+	}
+	switch {
 	case o.writable():
 		q.cache.writing(o.statx, 1)
 	default:
@@ -124,11 +140,15 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	if flags&wire.OpenDirectory != 0 && name != "/" {
 		name = strings.TrimRight(name, "/")
 	}
-	ask := &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Mode: mode, MaxData: maxData}
+	far := p.far
+	if p.through != nil {
+		far, name = "", ""
+	}
+	ask := &wire.OpenX{Dir: dir, Path: far, Flags: flags, Mode: mode, MaxData: maxData}
 	got := r.OpenX(ask)
 	var listed *wire.Listed
 	looks := flags&(unix.O_ACCMODE|unix.O_PATH|unix.O_TRUNC|unix.O_CREAT) == unix.O_RDONLY
-	if looks && q.cache.keeps() {
+	if looks && q.cache.keeps() && p.through == nil {
 		if flags&wire.OpenDirectory != 0 {
 			l := &wire.ListX{Dir: dir, Path: p.far, Max: maxRead, Described: maxRead}
 			if q.opts.Savers.Has(SaveLists) {
@@ -160,12 +180,15 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	if got.Path != "" {
 		o.path = got.Path
 	}
+	o.handle, o.held = uint32(got.Ret), true
+	if q.cache.isHot(o.statx) { // its content is going to change
+		return nil, 0, nil
+	}
 	if got.Whole {
-		o.filled = true
+		q.fill(o)
 		q.cache.profile.note(useContent, name, len(got.Data))
 		return got.Data, 0, nil
 	}
-	o.handle, o.held = uint32(got.Ret), true
 	if listed != nil && listed.Ret == 0 && listed.Dirs[0].Path == o.path {
 		q.cache.profile.note(useEntries, o.path, 0)
 		o.entries = listed.Dirs[0].Entries
@@ -176,7 +199,8 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		if err != nil {
 			return nil, 0, err
 		}
-		if o.filled = content != nil; o.filled {
+		if content != nil {
+			q.fill(o)
 			q.cache.profile.note(useContent, name, len(content))
 			whole := *got
 			whole.Whole, whole.Data = true, content
@@ -185,6 +209,13 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		}
 	}
 	return nil, 0, nil
+}
+
+// fill notes that an object's content is here.
+func (q *request) fill(o *object) {
+	if old := q.objects.fill(o); old != nil && old.filled.Load() {
+		q.unhold(old)
+	}
 }
 
 // fetch reads a whole file, all its pieces being under way at once; nil if it has changed meanwhile.
@@ -228,7 +259,9 @@ func chdir(q *request) {
 			q.result(-int64(unix.ENOENT), nil)
 			return
 		}
-		path = p.far
+		if path = p.far; p.through != nil {
+			path = "."
+		}
 		dir, err = q.dir(p)
 	}
 	if err != nil {
@@ -253,9 +286,6 @@ func chdir(q *request) {
 	})
 }
 
-// mmap refuses to map a file whose content is not here.
-func mmap(q *request) { q.result(-int64(unix.ENODEV), nil) }
-
 // ioctl knows two commands, which are about the descriptor only.
 func ioctl(q *request) {
 	switch uint32(q.args[1]) {
@@ -269,6 +299,7 @@ func ioctl(q *request) {
 // Commands of ioctl(2) (asm-generic/ioctls.h) and of fcntl(2) (asm-generic/fcntl.h).
 const (
 	fioclex, fionclex                = 0x5451, 0x5450
+	largeFile                        = 0o100000 // O_LARGEFILE, which 64-bit programs open with, and package unix does not know
 	fOFDGetLk, fOFDSetLk, fOFDSetLkw = 36, 37, 38
 )
 
@@ -280,23 +311,30 @@ func fcntl(q *request) {
 	case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD:
 		q.Continue()
 		return
+	default:
+		if o.flags&unix.O_PATH != 0 && cmd != unix.F_GETFL { // all that is possible
+			q.result(-int64(unix.EBADF), nil)
+			return
+		}
+	}
+	switch cmd {
 	case unix.F_GETFL:
-		if o.filled || o.statx != nil && modeOf(o.statx) == unix.S_IFDIR { // nobody sets any on a directory
-			q.result(int64(wire.OpenFlags(nativeABI, o.flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC), false)), nil)
+		if (o.filled.Load() || o.isDir()) && !o.setfl.Load() {
+			flags := o.flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC) | largeFile
+			q.result(int64(wire.OpenFlags(nativeABI, flags, false)), nil)
 			return
 		}
 	case unix.F_SETFL:
-		if o.filled {
-			q.result(0, nil)
-			return
-		}
+		o.setfl.Store(true)
 		q.args[2] = uint64(wire.OpenFlags(nativeABI, uint32(q.args[2]), true))
 	case unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW:
-		// Locks belong to the open file there: the server's process must not own them, it has other clients.
-		q.args[1] = map[uint32]uint64{unix.F_GETLK: fOFDGetLk, unix.F_SETLK: fOFDSetLk, unix.F_SETLKW: fOFDSetLkw}[cmd]
-		q.lock()
+		lock(q)
 		return
 	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
+		q.objects.drain()
+		if cmd == fOFDGetLk {
+			q.after = q.nameOwner
+		}
 	default:
 		q.result(-int64(unix.EINVAL), nil)
 		return
@@ -308,6 +346,10 @@ func fcntl(q *request) {
 // say.
 func copyRange(q *request) {
 	if q.objs[0] == nil || q.objs[1] == nil {
+		if q.misses() {
+			carry(q)
+			return
+		}
 		q.result(-int64(unix.EXDEV), nil) // programs read and write instead
 		return
 	}
@@ -327,39 +369,33 @@ func copyRange(q *request) {
 		}
 		return ret
 	}
+	q.emptied(0)
 	carry(q)
+}
+
+// lseek may ask where a file has holes, which its stand-in does not know.
+func lseek(q *request) {
+	q.emptied(0)
+	carry(q)
+}
+
+// emptied makes a descriptor's position the server's, if it was its stand-in's.
+func (q *request) emptied(i int) {
+	if o := q.objs[i]; o.filled.Load() {
+		q.objects.changes(inodeOf(o.statx))
+	}
 }
 
 // sendfile between two files of the server is executed there.
 func sendfile(q *request) {
 	if q.objs[0] == nil || q.objs[1] == nil {
+		if q.misses() {
+			carry(q)
+			return
+		}
 		q.result(-int64(unix.EINVAL), nil) // programs read and write instead
 		return
 	}
+	q.emptied(1)
 	carry(q)
-}
-
-// lock carries a lock of the process as one of the open file. l_pid has to be 0 for that (fcntl_locking(2)).
-func (q *request) lock() {
-	const flock, pid = 32, 24 // struct flock, asm-generic/fcntl.h, and the offset of l_pid
-	b := make([]byte, flock)
-	addr := q.args[2]
-	if q.Read(addr, b) < flock {
-		q.result(-int64(unix.EFAULT), nil)
-		return
-	}
-	clear(b[pid:])
-	q.args[2] = q.space.Put(b)
-	regs, err := q.regs(formOf("fcntl"), wire.ByName("fcntl"))
-	if err != nil {
-		q.result(0, err)
-		return
-	}
-	ret, err := q.conn.Syscall("fcntl", regs, &q.space)
-	if err == nil && ret == 0 && regs[1] == fOFDGetLk {
-		if _, werr := q.Write(addr, q.space.Bytes(regs[2], flock)); werr != nil {
-			ret = -int64(unix.EFAULT)
-		}
-	}
-	q.result(ret, err)
 }

@@ -23,9 +23,15 @@ func init() { // its functions refer to it
 		"getresgid": func(q *request) bool { return q.identities(q.conn.Welcome().GID) },
 		"getgroups": (*request).groups,
 		"readlink":  (*request).readlink, "readlinkat": (*request).readlink,
+		"msync": func(*request) bool { return false }, // see mapping
 		// A ring's calls would be made by the kernel, unseen. Programs have to be able to do without.
 		"io_uring_setup": func(q *request) bool { q.fault(unix.ENOSYS); return true },
 	}
+}
+
+// whoAmI are those that tell of a host and a user.
+var whoAmI = map[string]bool{
+	"uname": true, "getuid": true, "geteuid": true, "getgid": true, "getegid": true, "getresuid": true, "getresgid": true, "getgroups": true,
 }
 
 // put writes an answer into the program's memory.
@@ -122,34 +128,35 @@ func (q *request) groups() bool {
 	return true
 }
 
-// socketPath refuses sockets whose path is on the server: they cannot be carried yet. Others are this host's.
-func (q *request) socketPath() bool {
-	var b [110]byte // struct sockaddr_un, linux/un.h
-	n := q.Read(q.args[1], b[:min(q.args[2], uint64(len(b)))])
-	if n > 3 && binary.NativeEndian.Uint16(b[:]) == unix.AF_UNIX && b[2] != 0 {
-		name := unix.ByteSliceToString(b[2:n])
-		if len(name) > 0 && name[0] != '/' {
-			base := q.baseOf(-1)
-			at := base.path
-			if base.remote {
-				at = q.opts.View.near(at)
-			}
-			name = join(at, name)
-		}
-		if side, _, _ := q.opts.View.Place(name); side != Local && !below(name, q.temp) {
-			q.counts.denied.Add(1)
-			q.debug("%d %s %s: a socket of the server: not carried", q.TID(), q.name, name)
-			e := unix.ECONNREFUSED
-			if q.name == "bind" {
-				e = unix.EADDRNOTAVAIL
-			}
-			q.Return(-int64(e))
-			return true
-		}
+// socketPath is the server's name of a unix socket whose path, in a struct sockaddr_un, is there; ok is false for others.
+func (q *request) socketPath(addr []byte) (far string, ok bool) {
+	if len(addr) < 3 || addr[2] == 0 {
+		return "", false
 	}
-	q.counts.local.Add(1)
-	q.Continue()
-	return true
+	name := unix.ByteSliceToString(addr[2:])
+	if name[0] != '/' {
+		base := q.baseOf(-1)
+		at := base.path
+		if base.remote {
+			at = q.opts.View.near(at)
+		}
+		name = join(at, name)
+	}
+	if below(name, q.temp) || q.elsewhere {
+		return "", false
+	}
+	side, far, rule := q.opts.View.Place(name)
+	if q.opts.Explain != nil {
+		q.opts.Explain(name, side, rule)
+	}
+	switch side {
+	case LocalThenRemote:
+		ok = unix.Access(name, unix.F_OK) != nil
+	case Local:
+	default:
+		ok = true
+	}
+	return far, ok
 }
 
 // readlink answers what /proc says about a stand-in or a stub, as if they were what they stand for.
@@ -177,13 +184,8 @@ func (q *request) readlink() bool {
 		return false
 	}
 	link := procLink(tid, what)
-	target := ""
-	if o := q.objects.named(link); o != nil {
-		target = q.opts.View.near(o.path)
-	} else if d := q.dirs.of(link); d != nil {
-		target = q.opts.View.near(d.path)
-	}
-	if target == "" || int(room) <= 0 {
+	target := q.nearOf(link)
+	if target == link || int(room) <= 0 {
 		return false
 	}
 	b := []byte(target)[:min(len(target), int(room))]

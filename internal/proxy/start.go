@@ -10,14 +10,14 @@ import (
 )
 
 // Connect begins the session. What the start of a program needs travels with its first message: the directory that it starts in, and what
-// it is going to ask next. It returns that directory as the kernel knows it.
+// it is going to ask next; here tells that the directory is this host's. It returns that directory as the kernel knows it.
 //
 // Errors: those of begin; an errno if there is no such directory.
-func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir string) (string, error) {
+func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir string, here bool) (string, error) {
 	var first riders
 	var entered *wire.Opened
 	side, far, _ := p.opts.View.Place(dir)
-	remote := side != Local && !(p.opts.View.Prefix != "" && dir == "/")
+	remote := !here && side != Local && !(p.opts.View.Prefix != "" && dir == "/")
 	if remote {
 		entered = first.OpenX(entering(wire.CWD, far))
 	}
@@ -42,6 +42,7 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 	if p.conn, err = begin(o); err != nil {
 		return "", err
 	}
+	p.sockets.free = p.conn.Release
 	for _, f := range first.learn {
 		f()
 	}

@@ -41,6 +41,7 @@ type Conn struct {
 	changed     func(*wire.Invalidate)
 	mux         *stream.Mux
 	streams     atomic.Uint32
+	listeners   sync.Map // uint32 to accept
 
 	roundTrips, oneWay, sent, received atomic.Int64
 }
@@ -91,7 +92,7 @@ func Start(rwc io.ReadWriteCloser, o Options) (*Conn, error) {
 }
 
 func (c *Conn) hello(r io.Reader, first *Batch) error {
-	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial}
+	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind}
 	if c.changed != nil {
 		h.Caps |= wire.CapLease
 	}
@@ -197,6 +198,12 @@ func (c *Conn) receive(r io.Reader) {
 			continue
 		case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
 			if err := c.mux.Handle(f); err != nil {
+				c.end(err)
+				return
+			}
+			continue
+		case wire.OpAccepted:
+			if err := c.accepted(f); err != nil {
 				c.end(err)
 				return
 			}
@@ -323,29 +330,4 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 func (c *Conn) CloseHandle(handle uint32) {
 	c.oneWay.Add(1)
 	_ = c.send(wire.Frame{Op: wire.OpClose, Payload: binary.LittleEndian.AppendUint32(nil, handle)}) // Err has it
-}
-
-// Dial has the server connect a socket. If the result's Ret is 0, the stream is to be attached to what stands for the socket here. The
-// error is one of Syscall's.
-func (c *Conn) Dial(datagram bool, addr []byte) (*wire.Dialed, *stream.Stream, error) {
-	if c.welcome.Caps&wire.CapDial == 0 {
-		return &wire.Dialed{Ret: -int64(syscall.ENETUNREACH)}, nil, nil
-	}
-	id := c.streams.Add(1)
-	st, err := c.mux.Open(id)
-	if err != nil {
-		return &wire.Dialed{Ret: -int64(syscall.EMFILE)}, nil, nil
-	}
-	answer, err := c.Do(wire.OpDial, wire.OpDialed, (&wire.Dial{Stream: id, Datagram: datagram, Addr: addr}).Encode())
-	r := new(wire.Dialed)
-	if err == nil {
-		if err = r.Decode(answer); err != nil {
-			c.end(err)
-		}
-	}
-	if err != nil || r.Ret < 0 {
-		st.Drop()
-		return r, nil, err
-	}
-	return r, st, nil
 }

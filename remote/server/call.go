@@ -96,9 +96,10 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 			continue
 		}
 		h := x.get(n)
-		if h == nil {
-			x.refused = unix.EBADF
-			return false, nil
+		if h == nil { // EBADF, if the kernel does not find another error before
+			none := int64(-1)
+			x.regs[r] = uint64(none)
+			continue
 		}
 		x.handles[r] = h
 		x.regs[r] = uint64(h.fd)
@@ -218,10 +219,10 @@ func (x *execution) wait() int64 {
 }
 
 // over waits for d and tells whether the session has ended.
-func (x *execution) over(d time.Duration) bool {
+func (s *session) over(d time.Duration) bool {
 	if d == 0 {
 		select {
-		case <-x.quit:
+		case <-s.quit:
 			return true
 		default:
 			return false
@@ -230,7 +231,7 @@ func (x *execution) over(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-x.quit:
+	case <-s.quit:
 		return true
 	case <-t.C:
 		return false

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -63,8 +64,13 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	// Without O_NONBLOCK a FIFO would hold up the session: such files are opened by a CALL.
 	closed := o.Want&wire.WantClosed != 0
 	var st unix.Stat_t
+	again := o.Path == "" && o.Dir != wire.CWD
+	how := 0
+	if again {
+		how = unix.AT_EMPTY_PATH
+	}
 	if flags&(unix.O_PATH|unix.O_NONBLOCK|unix.O_DIRECTORY) == 0 || closed {
-		err := unix.Fstatat(dir, o.Path, &st, 0)
+		err := unix.Fstatat(dir, o.Path, &st, how)
 		t := st.Mode & unix.S_IFMT
 		switch {
 		case err != nil:
@@ -78,7 +84,11 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	if closed {
 		flags |= unix.O_NONBLOCK
 	}
-	fd, err := openat(dir, o.Path, flags, o.Mode)
+	open := openat
+	if again {
+		open = s.reopen
+	}
+	fd, err := open(dir, o.Path, flags, o.Mode)
 	if err != nil {
 		r.Ret = errnoOf(err)
 		return
@@ -88,7 +98,7 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		*r = wire.Opened{Ret: errnoOf(err)}
 		return
 	}
-	if r.Closed = r.Whole || closed; r.Closed {
+	if r.Closed = closed; closed {
 		unix.Close(fd)
 		return
 	}
@@ -140,6 +150,22 @@ func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened)
 		}
 	}
 	return nil
+}
+
+// reopen opens the file of a descriptor anew, as opening /proc/self/fd/N does: with a position and flags of its own, whatever name the file
+// has by now.
+func (s *Server) reopen(fd int, _ string, flags, _ uint32) (int, error) {
+	switch {
+	case s.proc < 0:
+		return -1, unix.ENOENT
+	case flags&unix.O_NOFOLLOW != 0:
+		return -1, unix.ELOOP
+	case flags&(unix.O_CREAT|unix.O_EXCL) == unix.O_CREAT|unix.O_EXCL:
+		return -1, unix.EEXIST
+	case flags&unix.O_TMPFILE == unix.O_TMPFILE:
+		return -1, unix.ENOTDIR
+	}
+	return unix.Openat(s.proc, strconv.Itoa(fd), int(flags)|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 }
 
 // listAlong lists a directory that is being opened, if it is small enough.

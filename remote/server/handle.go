@@ -83,7 +83,12 @@ func (s *session) closeAll() {
 	s.mu.Lock()
 	all := s.handles
 	s.handles = nil
+	sockets := s.sockets
+	s.sockets = nil
 	s.mu.Unlock()
+	for _, sk := range sockets {
+		sk.close()
+	}
 	for _, h := range all {
 		h.release()
 	}

@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"slices"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"farcall/remote"
@@ -21,7 +24,7 @@ import (
 // ErrUnauthenticated is the error of listening where anybody could connect.
 var ErrUnauthenticated = errors.New("clients would not be authenticated")
 
-// Listen listens for clients. On a unix socket the kernel tells who they are. Over TCP secure does, if it is not nil, by their
+// Listen listens for clients. On vsock they are root of the host, or with insecure anybody. On a unix socket the kernel tells who they are. Over TCP secure does, if it is not nil, by their
 // certificates. Without it, the address has to be one of the loopback interface, and insecure be set: every user of this host can
 // connect then.
 //
@@ -41,6 +44,13 @@ func Listen(ctx context.Context, a remote.Address, secure *tls.Config, insecure 
 			return nil, fmt.Errorf("listen %v: every user of this host could connect: %w", a, ErrUnauthenticated)
 		}
 	}
+	if a.Network == "vsock" {
+		l, err := remote.ListenVsock(a)
+		if err == nil && insecure {
+			l = anybody{l}
+		}
+		return l, err
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
 	if errors.Is(err, unix.EADDRINUSE) && a.Network == "unix" && abandoned(ctx, a.Addr) {
 		if err := os.Remove(a.Addr); err != nil {
@@ -49,6 +59,31 @@ func Listen(ctx context.Context, a remote.Address, secure *tls.Config, insecure 
 		return new(net.ListenConfig).Listen(ctx, a.Network, a.Addr)
 	}
 	return l, err
+}
+
+// anybody is a listener whose clients need not say who they are.
+type anybody struct{ net.Listener }
+
+func (l anybody) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return anyConn{c}, nil
+}
+
+type anyConn struct{ net.Conn }
+
+// vsockPeer decides about a client that has come over vsock: the host of a virtual machine can do what it likes with it, and its root, or that of the same
+// machine, is whoever can have a privileged port there.
+func vsockPeer(a remote.VsockAddr) error {
+	if a.CID != unix.VMADDR_CID_HOST && a.CID != unix.VMADDR_CID_LOCAL {
+		return fmt.Errorf("the machine with the CID %d may not connect, the host may", a.CID)
+	}
+	if !a.Privileged() {
+		return errors.New("only root may connect: from a port below 1024")
+	}
+	return nil
 }
 
 // abandoned tells whether nobody listens on a unix socket: a server that has changed its root directory, or was killed, cannot remove its own.
@@ -113,6 +148,12 @@ func authenticate(conn net.Conn, users []uint32) (peer string, err error) {
 		}
 		return conn.RemoteAddr().String() + " " + t.ConnectionState().PeerCertificates[0].Subject.CommonName, nil
 	}
+	if a, ok := conn.RemoteAddr().(remote.VsockAddr); ok {
+		if _, any := conn.(anyConn); any {
+			return "vsock " + a.String(), nil
+		}
+		return "vsock " + a.String(), vsockPeer(a)
+	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
 		return conn.RemoteAddr().String(), nil
@@ -142,6 +183,54 @@ func ChangeRoot(dir string) error {
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return fmt.Errorf("chdir / in %s: %w", dir, err)
+	}
+	return nil
+}
+
+// A User is whom the server acts as.
+type User struct {
+	UID, GID int
+	Groups   []int // besides GID
+}
+
+// FindUser looks for a user of this host, by name or number.
+//
+// Errors: those of user.Lookup.
+func FindUser(name string) (u User, err error) {
+	found, err := user.Lookup(name)
+	if err != nil {
+		var byNumber error
+		if found, byNumber = user.LookupId(name); byNumber != nil {
+			return u, err
+		}
+	}
+	groups, err := found.GroupIds()
+	if err != nil {
+		return u, err
+	}
+	for _, n := range append([]string{found.Uid, found.Gid}, groups...) {
+		id, err := strconv.Atoi(n)
+		if err != nil {
+			return u, fmt.Errorf("user %s: id %q: %w", name, n, err)
+		}
+		u.Groups = append(u.Groups, id)
+	}
+	u.UID, u.GID, u.Groups = u.Groups[0], u.Groups[1], u.Groups[2:]
+	return u, nil
+}
+
+// Become makes the whole process the user, for good.
+//
+// Errors: EPERM without the capabilities; other errnos of setgroups(2), setgid(2) and setuid(2).
+func (u User) Become() error {
+	if err := syscall.Setgroups(u.Groups); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if err := syscall.Setgid(u.GID); err != nil {
+		return fmt.Errorf("setgid: %w", err)
+	}
+	if err := syscall.Setuid(u.UID); err != nil {
+		return fmt.Errorf("setuid: %w", err)
 	}
 	return nil
 }

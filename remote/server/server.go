@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"farcall/remote/stream"
 	"farcall/remote/wire"
@@ -32,6 +33,10 @@ type Options struct {
 
 	// Connect are the addresses that clients may connect to; without any, nothing.
 	Connect []Destination
+
+	// Bind is what clients may listen on, or have as the address of a datagram socket; without any, nothing but addresses that the
+	// kernel chooses for the latter.
+	Bind []Destination
 
 	// Audit, if not nil, is told of each call that was executed or refused, after it. It is called by several goroutines.
 	Audit func(*Record)
@@ -60,7 +65,7 @@ func New(opts Options) *Server {
 	return s
 }
 
-const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapLease
+const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapLease
 
 // A session is what one client has open.
 type session struct {
@@ -79,6 +84,9 @@ type session struct {
 	mu      sync.Mutex
 	handles map[uint32]*handle
 	next    uint32
+	sockets map[uint32]*socket // by stream
+
+	accepted atomic.Uint32
 }
 
 // Serve serves one session until the client ends it, conn fails or ctx is done, and closes conn. Who may connect has been decided
@@ -87,7 +95,7 @@ type session struct {
 // Errors: nil if the client closed the connection between two frames; wire.ErrCorrupt; those of conn; ctx.Err.
 func (s *Server) Serve(ctx context.Context, conn io.ReadWriteCloser, peer string) error {
 	ses := &session{
-		Server: s, peer: peer, w: conn, handles: map[uint32]*handle{},
+		Server: s, peer: peer, w: conn, handles: map[uint32]*handle{}, sockets: map[uint32]*socket{},
 		waiting: make(chan struct{}, s.opts.MaxWaiting), quit: make(chan struct{}),
 	}
 	ses.mux = stream.New(maxStreams, ses.send)
@@ -181,7 +189,13 @@ func (s *session) handle(f wire.Frame) error {
 		return s.listX(f)
 	case wire.OpDial:
 		return s.dial(f)
-	case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
+	case wire.OpBind:
+		return s.bind(f)
+	case wire.OpListen:
+		return s.listen(f)
+	case wire.OpReset:
+		return s.reset(f)
+	case wire.OpData, wire.OpWindow, wire.OpEOF:
 		return s.mux.Handle(f)
 	case wire.OpPing:
 		return s.send(wire.Frame{Op: wire.OpPong, ID: f.ID, Payload: f.Payload})

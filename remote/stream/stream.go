@@ -136,6 +136,15 @@ func (s *Stream) Drop() {
 	s.forget()
 }
 
+// Refuse forgets one and tells the other side that it is over.
+func (s *Stream) Refuse(e syscall.Errno) {
+	s.Drop()
+	_ = s.mux.send(wire.StreamFrame(wire.OpReset, s.id, binary.LittleEndian.AppendUint32(nil, uint32(e))))
+}
+
+// ID is the stream's number.
+func (s *Stream) ID() uint32 { return s.id }
+
 func (s *Stream) forget() {
 	s.mux.mu.Lock()
 	if s.mux.streams[s.id] == s {

@@ -68,6 +68,7 @@ var carried = []Carried{
 	{Name: "copy_file_range", Access: AccessWrite},
 	{Name: "sendfile", Access: AccessWrite, Blocks: true},
 	{Name: "fadvise64"},
+	{Name: "readahead"},
 	{Name: "fsync"},
 	{Name: "fdatasync"},
 	{Name: "syncfs"},

@@ -10,10 +10,10 @@ type OpenX struct {
 	Dir        uint32 // handle, or CWD
 	Flags      uint32 // generic O_*
 	Mode       uint32
-	MaxData    uint32 // send the content of a regular file up to this size, and close it
+	MaxData    uint32 // send the content of a regular file up to this size
 	MaxEntries uint32 // list a directory with up to so many entries
 	Want       Want
-	Path       string
+	Path       string // "" to open the file of the handle Dir anew
 }
 
 // A Want is how an OpenX differs from an open.
@@ -46,8 +46,8 @@ func (o *OpenX) Decode(b []byte) error {
 // An Opened is the answer to an OpenX. If Ret is not negative, Statx are the file's attributes, and Ret is its handle unless it is Closed.
 type Opened struct {
 	Ret     int64
-	Closed  bool // nothing stays open: the content is here, or only the attributes were wanted
-	Whole   bool // Data is all of the file, which is closed
+	Closed  bool // nothing stays open, as was wanted
+	Whole   bool // Data is all of the file
 	Listed  bool // Entries are all of a directory
 	Leased  bool // changes of what the answer says are told by an INVALIDATE
 	Bare    bool // it has no extended attributes, which programs that list files ask for
@@ -100,7 +100,7 @@ func (o *Opened) Decode(b []byte, asked *OpenX) error {
 	o.Statx = c.take(StatxSize)
 	o.Path = c.text()
 	switch {
-	case o.Closed && o.Ret != 0, o.Whole && !o.Closed, o.Whole && o.Listed:
+	case o.Closed && o.Ret != 0, o.Whole && o.Listed:
 		return corrupt("OPENED with bits %#x and result %d", set, o.Ret)
 	case asked.Want&WantClosed != 0 && !o.Closed:
 		return corrupt("OPENED with a handle that was not asked for")

@@ -47,13 +47,18 @@ const (
 	OpEOF     Op = 17 // either side, no answer: nothing more comes
 	OpReset   Op = 18 // either side, no answer: the stream is over, both ways
 
-	OpInvalidate Op = 32 // server, no answer: what was leased has changed
+	OpBind     Op = 32 // client: make a socket with an address; answered by OpDialed
+	OpListen   Op = 33 // client: have it listen; answered by OpDialed
+	OpAccepted Op = 34 // server, no answer: somebody has connected
+
+	OpInvalidate Op = 48 // server, no answer: what was leased has changed
 )
 
 var opNames = [...]string{
 	OpHello: "HELLO", OpWelcome: "WELCOME", OpRefuse: "REFUSE", OpCall: "CALL", OpResult: "RESULT", OpClose: "CLOSE",
 	OpOpenX: "OPENX", OpOpened: "OPENED", OpListX: "LISTX", OpListed: "LISTED", OpPing: "PING", OpPong: "PONG",
 	OpDial: "DIAL", OpDialed: "DIALED", OpData: "DATA", OpWindow: "WINDOW", OpEOF: "EOF", OpReset: "RESET",
+	OpBind: "BIND", OpListen: "LISTEN", OpAccepted: "ACCEPTED",
 	OpInvalidate: "INVALIDATE",
 }
 

@@ -17,7 +17,9 @@ const (
 	CapListX                        // LISTX
 	CapDial                         // DIAL
 
-	CapLease Capability = 1 << 8 // INVALIDATE
+	CapBind Capability = 1 << 8 // BIND, LISTEN and ACCEPTED
+
+	CapLease Capability = 1 << 16 // INVALIDATE
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.
