@@ -36,6 +36,7 @@ type cache struct {
 	linked   map[key]*known      // attrs of names that may have links in them, which can lead to whatever changes
 	contents map[string]*content // by their names without links
 	size     int                 // of the contents
+	only     map[string][]byte   // attributes of files that have only that name
 	real     map[string]bool     // directories whose names have no links in them
 	misses   map[string]int      // questions about names in a directory that is not known
 	ahead    map[string]*reading // directories that are being read file by file
@@ -105,6 +106,7 @@ func (c *cache) clear() {
 	c.linked = map[key]*known{}
 	c.attrs, c.dirs, c.misses = map[key]*known{}, map[string]*listing{}, map[string]int{}
 	c.contents, c.size = map[string]*content{}, 0
+	c.only = map[string][]byte{}
 	c.real, c.ahead = map[string]bool{"/": true}, map[string]*reading{}
 }
 
@@ -427,6 +429,10 @@ func (c *cache) renamed(p string, came bool) bool {
 			k = &known{errno: unix.ENOENT}
 		}
 	}
+	if statx := c.only[p]; k == nil && statx != nil {
+		k = &known{statx: statx}
+	}
+	delete(c.only, p)
 	switch {
 	case came:
 	case k == nil:
@@ -447,15 +453,16 @@ func (c *cache) regular(p string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.attrs[key{p, false}]
-	return k != nil && k.errno == 0 && modeOf(k.statx) == unix.S_IFREG
+	return c.only[p] != nil || k != nil && k.errno == 0 && modeOf(k.statx) == unix.S_IFREG
 }
 
-// remember keeps what kind of file a name is the only one of: for when it is removed or renamed. It answers nothing.
+// remember keeps that a name is the only one of a regular file, for when it is removed or renamed: nothing else changes by that then.
 func (c *cache) remember(p string, statx []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.keeps() && plain(p) && len(c.attrs) < maxKnown && c.isReal(path.Dir(p)) {
-		c.attrs[key{p, false}] = &known{statx: statx}
+	x := statxOf(statx)
+	if c.keeps() && plain(p) && x.Mode&unix.S_IFMT == unix.S_IFREG && x.Nlink == 1 && len(c.only) < maxKnown && c.isReal(path.Dir(p)) {
+		c.only[p] = statx
 	}
 }
 
