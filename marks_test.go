@@ -221,6 +221,17 @@ func TestMarksAndSignals(t *testing.T) {
 	}
 }
 
+// TestMarksLeftByJumps has a signal handler jump out of marks: no other thread waits for that, and the thread can go on marking.
+func TestMarksLeftByJumps(t *testing.T) {
+	l := newMarkLog()
+	if err := runMarked(t, l, l.options("*"), markFixture(t, "cases.cc"), "leaping"); err != nil {
+		t.Fatal(err)
+	}
+	if l.enters["left"] == 0 || l.enters["steady"] != 300 || l.calls["steady getsid"] != 300 || l.enters["after"] != 1 || len(l.notices) > 0 {
+		t.Errorf("regions %v, calls %v, notices %v", l.enters, l.calls, l.notices)
+	}
+}
+
 // TestMarksInThreads has 8 threads mark at once. MARKS_TEST_REGIONS says how many regions there are in each.
 func TestMarksInThreads(t *testing.T) {
 	const threads = 8

@@ -81,7 +81,7 @@ func (s regionSink) LeaveRegion(th *engine.Thread, f *region.Frame, end region.E
 func (t *Task) tellRegion(k event.Kind, f *region.Frame) {
 	t.moved()
 	t.frame = f
-	t.ev.Marked = f.Marked()
+	t.ev.Marked, t.ev.Inside = f.Marked(), f.WasInside()
 	t.tell(k)
 	t.frame = nil
 }

@@ -1,12 +1,9 @@
 package farcall_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
+	"debug/elf"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,13 +74,15 @@ func removeRegionFixtures() {
 
 // A regionLog has what a trace told of regions, and of the calls that fixtures make.
 type regionLog struct {
-	mu     sync.Mutex
-	enters int
-	ends   map[string]int // by RegionEnd
-	calls  map[string]int // by name
-	depth  int            // the largest
-	bad    []string
-	text   []string
+	mu      sync.Mutex
+	enters  int
+	ends    map[string]int // by RegionEnd
+	calls   map[string]int // by name
+	depth   int            // the largest
+	inside  int            // stays that had begun before the attach
+	results []uint64       // of the outermost stays
+	bad     []string
+	text    []string
 }
 
 func (l *regionLog) observe(t *farcall.Task, ev *event.Event) {
@@ -92,10 +91,16 @@ func (l *regionLog) observe(t *farcall.Task, ev *event.Event) {
 	switch ev.Kind {
 	case event.RegionEntry:
 		l.enters++
+		if ev.Inside {
+			l.inside++
+		}
 		l.depth = max(l.depth, ev.Depth)
 		l.text = append(l.text, ">"+ev.Region)
 	case event.RegionReturn:
 		l.ends[ev.RegionEnd]++
+		if ev.RegionEnd == "return" && ev.Depth == 1 {
+			l.results = append(l.results, ev.RegionResult)
+		}
 		l.text = append(l.text, "<"+ev.Region+" "+ev.RegionEnd)
 	case event.CallEntry:
 		name := ev.Call.Desc.Name
@@ -282,184 +287,6 @@ func TestRegionHandlers(t *testing.T) {
 	}
 }
 
-// text reads the executable segments that a process has of its program, and those of the file.
-func text(t *testing.T, pid int, program string) (memory, file []byte) {
-	t.Helper()
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mem.Close()
-	for line := range strings.Lines(string(maps)) {
-		var from, to, offset int64
-		var mode, dev, path string
-		var inode int
-		if n, _ := fmt.Sscanf(line, "%x-%x %s %x %s %d %s", &from, &to, &mode, &offset, &dev, &inode, &path); n != 7 || mode[2] != 'x' || inode == 0 {
-			continue
-		}
-		b := make([]byte, to-from)
-		if _, err := mem.ReadAt(b, from); err != nil {
-			t.Fatal(err)
-		}
-		whole, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := make([]byte, to-from)
-		copy(f, whole[min(offset, int64(len(whole))):])
-		memory, file = append(memory, b...), append(file, f...)
-	}
-	return memory, file
-}
-
-// interactive starts the fixture untraced: it does something for every byte it is sent.
-func interactive(t *testing.T, what string) (cmd *exec.Cmd, send func(answer string)) {
-	t.Helper()
-	cmd = exec.Command(regionFixture(t, "cases.c", "-foptimize-sibling-calls", "-ldl"), what)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	r := bufio.NewReader(stdout)
-	wait := func(answer string) {
-		if line, err := r.ReadString('\n'); err != nil && err != io.EOF || line != answer+"\n" {
-			t.Fatalf("the program said %q, not %q", line, answer)
-		}
-	}
-	if what == "wait" {
-		wait("ready")
-	} else {
-		wait("inside")
-	}
-	return cmd, func(answer string) {
-		if _, err := in.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-		wait(answer)
-	}
-}
-
-// After a detach the program's text is as in its file, and the program goes on.
-func TestRegionDetach(t *testing.T) {
-	for _, hw := range []bool{false, true} {
-		cmd, send := interactive(t, "wait")
-		l := newRegionLog()
-		tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"inner", "out"}, Hardware: hw}})
-		tr.Observe(l.observe)
-		if err := tr.Attach(cmd.Process.Pid); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- tr.Wait() }()
-		send("done")
-		memory, file := text(t, cmd.Process.Pid, cmd.Path)
-		if !hw && bytes.Equal(memory, file) {
-			t.Error("the text has no breakpoint while the program is traced")
-		}
-		if err := tr.Detach(); err != nil {
-			t.Error(err)
-		}
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if memory, file = text(t, cmd.Process.Pid, cmd.Path); !bytes.Equal(memory, file) {
-			t.Errorf("hw %v: the text differs from the file's", hw)
-		}
-		send("done")
-		if l.enters != 2 || l.ends["return"] != 2 || l.calls["getppid"] != 2 || l.calls["getuid"] != 1 {
-			t.Errorf("hw %v: %d entries, ends %v, calls %v", hw, l.enters, l.ends, l.calls)
-		}
-	}
-}
-
-// A function that runs already when the tracer comes is no region: its entry is not seen. The next one is.
-func TestRegionAttachInside(t *testing.T) {
-	cmd, send := interactive(t, "waitinside")
-	l := newRegionLog()
-	tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"inner"}}})
-	tr.Observe(l.observe)
-	if err := tr.Attach(cmd.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- tr.Wait() }()
-	send("ready")
-	_ = tr.Detach()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if got, want := strings.Join(l.text, " "), ">inner getppid getppid <inner return"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-// Detaching at any time, with many threads at breakpoints, leaves a program that works.
-func TestRegionDetachBusy(t *testing.T) {
-	threads := regionFixture(t, "threads.c", "-O0")
-	for i := range 10 {
-		l := newRegionLog()
-		tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"rec"}}})
-		tr.Observe(l.observe)
-		reached := make(chan bool)
-		tr.Observe(func(_ *farcall.Task, ev *event.Event) {
-			switch {
-			case ev.Kind == event.RegionEntry && l.enters == 100+50*i:
-				close(reached)
-			case ev.Kind == event.Killed:
-				t.Errorf("it was killed by signal %d", ev.Signo)
-			}
-		})
-		cmd := exec.Command(threads, "8", "1000", "4")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// A thread that is born while the others are being taken hold of can run into a breakpoint before it is traced itself.
-		for {
-			tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
-			if err != nil || len(tasks) == 9 || len(tasks) == 0 {
-				break
-			}
-			if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid)); err != nil || bytes.Contains(state, []byte(") Z ")) {
-				break
-			}
-		}
-		if err := tr.Attach(cmd.Process.Pid); err != nil {
-			_ = cmd.Wait()
-			continue // it was faster
-		}
-		done := make(chan error, 1)
-		go func() { done <- tr.Wait() }()
-		select {
-		case <-reached:
-			if err := tr.Detach(); err != nil {
-				t.Error(err)
-			}
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-			// A program that ends while it is being let go is reaped by the tracer, which is its parent.
-			if err := cmd.Wait(); err != nil && !errors.Is(err, unix.ECHILD) {
-				t.Errorf("after the detach the program ended with %v", err)
-			}
-		case err := <-done:
-			_ = cmd.Wait()
-			t.Logf("it ended before %d entries: %v", 100+50*i, err)
-		}
-	}
-}
-
 func TestRegionErrors(t *testing.T) {
 	cases := regionFixture(t, "cases.c", "-foptimize-sibling-calls", "-ldl")
 	stripped := regionFixture(t, "cases.c", "-ldl", "-s")
@@ -579,6 +406,73 @@ func TestRegionForks(t *testing.T) {
 		}
 		if l.enters != enters || l.ends["return"] != returns || l.calls["getppid"] != calls || l.calls["getuid"] != 0 {
 			t.Errorf("follow %v: %d entries, ends %v, calls %v", follow, l.enters, l.ends, l.calls)
+		}
+	}
+}
+
+// An indirect function is the one that was chosen, whenever that was: at the start, at its first call, before an attach.
+func TestRegionIndirect(t *testing.T) {
+	for _, flags := range [][]string{{"-Wl,-z,lazy"}, {"-Wl,-z,now"}, {"-no-pie", "-fno-pie", "-Wl,-z,lazy"}, {"-static"}, {"-static-pie", "-fPIE"}} {
+		program := regionFixture(t, "indirect.c", append(flags, "-fno-builtin")...)
+		for _, hw := range []bool{false, true} {
+			for _, attach := range []bool{false, true} {
+				o := farcall.Options{Regions: farcall.Regions{In: []string{"strlen", "choice"}, Hardware: hw}}
+				l, rounds := newRegionLog(), 3
+				if attach {
+					rounds = 2
+					cmd, send := conversation(t, "ready", program, "wait")
+					send("done")
+					tr := farcall.New(o)
+					tr.Observe(l.observe)
+					if err := tr.Attach(cmd.Process.Pid); err != nil {
+						t.Fatal(err)
+					}
+					done := make(chan error, 1)
+					go func() { done <- tr.Wait() }()
+					for range rounds {
+						send("done")
+					}
+					_ = tr.Detach()
+					if err := <-done; err != nil {
+						t.Errorf("%v hw %v attach: %v", flags, hw, err)
+					}
+				} else {
+					var err error
+					if l, err = inRegions(t, o, program); err != nil {
+						t.Errorf("%v hw %v: %v", flags, hw, err)
+					}
+				}
+				want := strings.TrimPrefix(strings.Repeat(" >strlen <strlen return >choice getppid <choice return", rounds), " ")
+				// A static program's own start uses strlen, too.
+				if got := strings.Join(l.text, " "); got != want && (attach || !strings.HasPrefix(flags[0], "-static") || !strings.HasSuffix(got, want)) {
+					t.Errorf("%v hw %v attach %v:\ngot  %s\nwant %s", flags, hw, attach, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Where the last page of a program's code has no room for copies of instructions, its entry point is used, which is over.
+func TestRegionFullPage(t *testing.T) {
+	for _, flags := range [][]string{{"-O2"}, {"-O0"}, {"-O2", "-no-pie"}} {
+		program := regionFixture(t, "full.c", flags...)
+		f, err := elf.Open(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range f.Progs {
+			if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && -(p.Vaddr+p.Filesz)%4096 >= 16 {
+				t.Fatalf("%v: the segment ends at %#x", flags, p.Vaddr+p.Filesz)
+			}
+		}
+		f.Close()
+		l, err := inRegions(t, farcall.Options{Regions: farcall.Regions{In: []string{"near", "get", "main"}}}, program)
+		if err != nil {
+			t.Errorf("%v: %v", flags, err)
+		}
+		// Two functions, 800 times each, and main.
+		if l.enters != 1601 || l.ends["return"] != 1601 || l.calls["getppid"] != 800 {
+			t.Errorf("%v: %d entries, ends %v, calls %v", flags, l.enters, l.ends, l.calls)
 		}
 	}
 }

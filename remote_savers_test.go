@@ -73,15 +73,15 @@ find . -path ./.git -prune -o -type f -exec touch -d 2020-01-01 {} +; git add .;
 	t.Logf("round trips\n| | learned | first | call by call |\n|---|---|---|---|\n%s", table.String())
 }
 
-// A conversation is a shell behind the proxy that answers lines.
-type conversation struct {
+// A farShell is a shell behind the proxy that answers lines.
+type farShell struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
 // ask sends a line and returns the line that comes back.
-func (c *conversation) ask(line string) string {
+func (c *farShell) ask(line string) string {
 	c.t.Helper()
 	if _, err := io.WriteString(c.in, line+"\n"); err != nil {
 		c.t.Fatal(err)
@@ -94,7 +94,7 @@ func (c *conversation) ask(line string) string {
 }
 
 // converse starts a shell that runs each line in a subshell and prints what comes of it as one line.
-func (h *farHost) converse(options ...string) *conversation {
+func (h *farHost) converse(options ...string) *farShell {
 	h.t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -109,7 +109,7 @@ func (h *farHost) converse(options ...string) *conversation {
 			t.Errorf("%v: %s", err, stderr)
 		}
 	})
-	return &conversation{t, w, out}
+	return &farShell{t, w, out}
 }
 
 // TestRemoteChanges has somebody on the far host change what a program here has looked at.

@@ -350,12 +350,17 @@ func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
 		t := s.task(th)
 		t.now()
 		t.tell(event.Attached)
-		if s.regions != nil {
-			s.regions.Attached(th)
-		}
-		if s.marks != nil {
-			s.marks.Begin(th)
-		}
+	}
+}
+
+// Held implements engine.Sink. Regions begin here: a thread that is not traced yet would die of a breakpoint, and its mark be answered
+// as if nobody wanted it.
+func (s *sink) Held(th *engine.Thread) {
+	if s.regions != nil {
+		s.regions.Attached(th)
+	}
+	if s.marks != nil {
+		s.marks.Begin(th)
 	}
 }
 

@@ -67,6 +67,7 @@ type Event struct {
 	Region       string    // the innermost region that the thread is in, "" for none
 	Depth        int       // in how many regions it is
 	Marked       bool      // RegionEntry, RegionReturn: the program itself has marked it; there are no arguments and no result
+	Inside       bool      // RegionEntry, RegionReturn: the thread was inside when the tracer came: there are no arguments, and times count from then
 	RegionArgs   [6]uint64 // RegionEntry: the registers that pass a function's arguments
 	RegionResult uint64    // RegionReturn: the register with a function's result
 	RegionEnd    string    // RegionReturn: return, unwound, tail, exec, exit or detach; there is a result for the first

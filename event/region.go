@@ -7,8 +7,11 @@ func (j *JSON) region(b []byte, e *Event) []byte {
 	if e.Marked {
 		b = append(b, `,"marked":true`...)
 	}
+	if e.Inside {
+		b = append(b, `,"attached":true`...)
+	}
 	if e.Kind == RegionEntry {
-		if e.Marked {
+		if e.Marked || e.Inside {
 			return b
 		}
 		b = append(b, `,"registers":[`...)
@@ -32,13 +35,17 @@ func (j *JSON) region(b []byte, e *Event) []byte {
 	return b
 }
 
-// regionEntry writes ">>> name(registers)", ">>> name" for one that is marked, and the depth if it is not the first.
+// regionEntry writes ">>> name(registers)", ">>> name" for one that is marked, ">>> name (attached)" where the thread was inside before, and the
+// depth if it is not the first.
 func (t *Text) regionEntry(e *Event) {
 	t.leader(e)
 	t.paint(sgrSignal)
 	t.buf = append(t.buf, ">>> "...)
 	t.buf = append(t.buf, e.Region...)
-	if !e.Marked {
+	switch {
+	case e.Inside:
+		t.buf = append(t.buf, attachedMark...)
+	case !e.Marked:
 		t.buf = append(t.buf, '(')
 		for i, v := range e.RegionArgs {
 			if i > 0 {
@@ -65,12 +72,18 @@ func (t *Text) regionReturn(e *Event) {
 		t.buf = strconv.AppendUint(append(t.buf, " = 0x"...), e.RegionResult, 16)
 	}
 	t.depth(e)
+	if e.Inside {
+		t.buf = append(t.buf, attachedMark...)
+	}
 	t.buf = append(t.buf, " <"...)
 	t.buf = strconv.AppendInt(t.buf, e.Duration/1e9, 10)
 	t.buf = appendFraction(t.buf, e.Duration%1e9, 6)
 	t.buf = append(t.buf, '>')
 	t.endPainted()
 }
+
+// attachedMark says that a region was entered before the tracer came: no arguments are known, nor how long ago that was.
+const attachedMark = " (attached)"
 
 func (t *Text) depth(e *Event) {
 	if e.Depth > 1 {

@@ -78,7 +78,7 @@ enum {
 
 #ifdef __x86_64__
 enum { FARCALL_SEMGET_ = 64, FARCALL_SEMCTL_ = 66, FARCALL_SEMTIMEDOP_ = 220, FARCALL_GETPID_ = 39, FARCALL_GETTID_ = 186,
-	FARCALL_CLOCK_GETTIME_ = 228, FARCALL_GETEUID_ = 107 };
+	FARCALL_CLOCK_GETTIME_ = 228, FARCALL_GETEUID_ = 107, FARCALL_SIGPROCMASK_ = 14 };
 
 FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
@@ -94,7 +94,7 @@ FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, 
 }
 #else
 enum { FARCALL_SEMGET_ = 190, FARCALL_SEMCTL_ = 191, FARCALL_SEMTIMEDOP_ = 192, FARCALL_GETPID_ = 172, FARCALL_GETTID_ = 178,
-	FARCALL_CLOCK_GETTIME_ = 113, FARCALL_GETEUID_ = 175 };
+	FARCALL_CLOCK_GETTIME_ = 113, FARCALL_GETEUID_ = 175, FARCALL_SIGPROCMASK_ = 135 };
 
 FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, const void *record, int step)
 {
@@ -116,13 +116,27 @@ FARCALL_INLINE_ long farcall_call_(long number, long a, long b, long c, long d, 
 /* A set that is not used any more, plus one: its tracer did not answer. One for the whole program. */
 __attribute__((weak)) int farcall_gave_up_ = 0;
 
-/* The thread is in a handshake: a mark in a signal handler that interrupts it does nothing. */
-__attribute__((weak)) __thread int farcall_busy_ = 0;
-
 struct farcall_operation_ { unsigned short semaphore; short change; short flags; };
 struct farcall_time_ { long seconds, nanoseconds; };
 
-/* Does two operations at once, waiting until both are possible. Signal handlers may run meanwhile. */
+/* Blocks all signals, and is 0 if that is not possible; or gives the thread its own set back. A handler that interrupted a handshake could mark, and wait for its
+   own thread, or leave by longjmp, and others would wait for what never comes. */
+FARCALL_INLINE_ int farcall_block_(farcall_region *r, unsigned long *mask)
+{
+	enum { BLOCK_ = 0 };
+	unsigned long all = ~0UL;
+
+	return farcall_call_(FARCALL_SIGPROCMASK_, BLOCK_, (long)&all, (long)mask, sizeof all, r, 0) == 0;
+}
+
+FARCALL_INLINE_ void farcall_unblock_(farcall_region *r, const unsigned long *mask)
+{
+	enum { SETMASK_ = 2 };
+
+	farcall_call_(FARCALL_SIGPROCMASK_, SETMASK_, (long)mask, 0, sizeof *mask, r, 0);
+}
+
+/* Does two operations at once, waiting until both are possible. A tracer interrupts it to take hold of the thread. */
 FARCALL_INLINE_ long farcall_both_(farcall_region *r, int step, int set, int sem1, int change1, int sem2, int change2)
 {
 	enum { EINTR_ = 4, EAGAIN_ = 11, MONOTONIC_ = 1 };
@@ -169,14 +183,16 @@ FARCALL_INLINE_ int farcall_trusted_(farcall_region *r, int set)
 static __attribute__((noinline, unused)) void farcall_enter_(farcall_region *r, const char *name, int set, int process)
 {
 	enum { IPC_RMID_ = 0, GETVAL_ = 12 };
+	unsigned long mask;
 
-	if (farcall_busy_ || farcall_gave_up_ == set + 1)
+	if (farcall_gave_up_ == set + 1)
 		return;
 	if (!farcall_trusted_(r, set)) {
 		farcall_gave_up_ = set + 1;
 		return;
 	}
-	farcall_busy_ = 1;
+	if (!farcall_block_(r, &mask))
+		return;
 	r->magic = FARCALL_RECORD_;
 	r->name = name;
 	for (r->length = 0; name[r->length]; r->length++)
@@ -194,7 +210,7 @@ static __attribute__((noinline, unused)) void farcall_enter_(farcall_region *r, 
 	} else {
 		r->reply = FARCALL_REPLY_NONE_;
 	}
-	farcall_busy_ = 0;
+	farcall_unblock_(r, &mask);
 }
 
 /* Begins a region. r must stay where it is until farcall_end, and be used by this thread only. */
@@ -213,9 +229,8 @@ FARCALL_INLINE_ int farcall_begin(farcall_region *r, const char *name)
 static __attribute__((noinline, unused)) void farcall_leave_(farcall_region *r)
 {
 	long process, set = r->set;
+	unsigned long mask;
 
-	if (farcall_busy_)
-		return;
 	if (farcall_call_(FARCALL_GETTID_, 0, 0, 0, 0, r, 0) != r->thread) {
 		/* In a child process the tracer has another set; another thread cannot end the region. */
 		process = farcall_call_(FARCALL_GETPID_, 0, 0, 0, 0, r, 0);
@@ -223,12 +238,11 @@ static __attribute__((noinline, unused)) void farcall_leave_(farcall_region *r)
 			return;
 		set = farcall_call_(FARCALL_SEMGET_, FARCALL_KEY_ + process, FARCALL_SEMAPHORES_, 0, 0, r, 0);
 	}
-	if (set < 0 || farcall_gave_up_ == set + 1)
+	if (set < 0 || farcall_gave_up_ == set + 1 || !farcall_block_(r, &mask))
 		return;
-	farcall_busy_ = 1;
 	if (farcall_both_(r, FARCALL_STEP_OTHER_, (int)set, FARCALL_GUARD_, -1, FARCALL_TARGET_EXIT_, 1) >= 0)
 		farcall_both_(r, FARCALL_STEP_LEAVE_, (int)set, FARCALL_DETACH_, -1, FARCALL_GUARD_, 1);
-	farcall_busy_ = 0;
+	farcall_unblock_(r, &mask);
 }
 
 /* Ends a region. */

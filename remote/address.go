@@ -81,6 +81,9 @@ func (a Address) command() []string {
 	return nil
 }
 
+// StartsServer tells that connecting starts a server, which ends with the connection.
+func (a Address) StartsServer() bool { return a.command() != nil }
+
 // Host is the host of a TCP address.
 func (a Address) Host() string {
 	host, _, _ := net.SplitHostPort(a.Addr)

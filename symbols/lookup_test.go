@@ -284,3 +284,25 @@ func TestIndex(t *testing.T) {
 		}
 	}
 }
+
+func TestPatternInObject(t *testing.T) {
+	for _, tt := range []struct {
+		object, path string
+		want         bool
+	}{
+		{"", "/bin/ls", true},
+		{"libssl", "/usr/lib/libssl.so.3", true},
+		{"libssl.so.3", "/usr/lib/libssl.so.3", true},
+		{"libssl.so", "/usr/lib/libssl.so.3", false},
+		{"libss[kl].so.*", "/usr/lib/libssl.so.3", true},
+		{"/usr/lib/libssl.so.3", "/usr/lib/libssl.so.3", true},
+		{"/usr/*/libssl.so.3", "/usr/lib/libssl.so.3", true},
+		{"lib", "/usr/lib/libssl.so.3", false},
+		{"odd[name", "/tmp/odd[name", true},
+	} {
+		p := Pattern{Object: tt.object}
+		if got := p.InObject(tt.path); got != tt.want {
+			t.Errorf("%q in %s: %v", tt.object, tt.path, got)
+		}
+	}
+}

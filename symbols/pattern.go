@@ -2,6 +2,7 @@ package symbols
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -66,6 +67,22 @@ func ParsePattern(text string) (Pattern, error) {
 	}
 	p.Name = rest
 	return p, nil
+}
+
+// InObject reports whether the pattern means the object with that path: it asks for none, or by the path, the file's name, its
+// name without what follows .so, or a glob of these (path.Match).
+func (p *Pattern) InObject(name string) bool {
+	if p.Object == "" {
+		return true
+	}
+	base := path.Base(name)
+	bare, _, _ := strings.Cut(base, ".so")
+	for _, n := range []string{base, bare, name} {
+		if ok, err := path.Match(p.Object, n); p.Object == n || ok && err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }

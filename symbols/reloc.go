@@ -59,6 +59,33 @@ func (m *image) eachRela(f func(rela)) {
 	}
 }
 
+// ResolverSlots lists the in-file addresses of the words that hold, once they are relocated, the function that the resolver at an in-file
+// address has chosen: those of the kind R_*_IRELATIVE.
+func (f *File) ResolverSlots(resolver uint64) []uint64 {
+	kinds, ok := relocations[f.Machine]
+	var out []uint64
+	f.image.eachRela(func(r rela) {
+		if ok && r.kind == kinds.irelative && r.addend == resolver {
+			out = append(out, r.offset)
+		}
+	})
+	return out
+}
+
+// ImportSlots lists the in-file addresses of the words through which the file reaches the function with that name, without a version, once they are
+// bound: those of the kinds R_*_JUMP_SLOT and R_*_GLOB_DAT.
+func (f *File) ImportSlots(name string) []uint64 {
+	kinds, ok := relocations[f.Machine]
+	var out []uint64
+	names := dynamicNames{m: f.image}
+	f.image.eachRela(func(r rela) {
+		if ok && (r.kind == kinds.jumpSlot || r.kind == kinds.globDat) && names.get(r.link, r.sym) == name {
+			out = append(out, r.offset)
+		}
+	})
+	return out
+}
+
 // pltSections hold the stubs that the compiler's calls of other objects' functions go to.
 var pltSections = []string{".plt", ".plt.sec", ".plt.got", ".plt.bnd", ".iplt"}
 

@@ -115,6 +115,14 @@ func (s Symbol) VersionedName() string {
 	return s.Name + "@" + s.Version
 }
 
+// Unversioned is a symbol's name without the version that .symtab has in it: name@VERSION.
+func Unversioned(name string) string {
+	if i := strings.IndexByte(name, '@'); i > 0 {
+		return name[:i]
+	}
+	return name
+}
+
 // Demangled is the name as the program's author wrote it in C++ or Rust, with parameters; for
 // other names the name itself.
 func (s Symbol) Demangled() string { return Demangle(s.Name) }

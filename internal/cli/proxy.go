@@ -55,6 +55,7 @@ type proxyOptions struct {
 	net         string
 	tls         string
 	onLoss      string
+	patience    time.Duration // of onLoss
 	debug       bool
 	calls       string
 	trace       string
@@ -102,7 +103,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.cache, "cache", "lease", "how long what is known is believed: until the server tells of a change, not at all, or for a time (`lease[=TIME]|strict|ttl=TIME`)")
 	f.StringVar(&o.savers, "saver", "all", "how round trips are saved: a `LIST` of start, lists, contents, writes, profile, all, none, -NAME")
 	f.BoolVar(&o.noProfile, "no-profile", false, "neither use nor keep what the command asked for last time")
-	f.StringVar(&o.onLoss, "on-loss", "eio", "if the server is lost, calls fail with EIO, or the programs are killed (`eio|kill`)")
+	f.StringVar(&o.onLoss, "on-loss", "", "if the connection is lost: calls wait until there is another, by default 60s at most, where the server can be connected to again; or they fail with EIO; or the programs are killed (`wait[=TIME]|eio|kill`)")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
 	return cmd
 }
@@ -204,12 +205,8 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	default:
 		return &message.Error{Text: "invalid --net argument: '" + o.net + "'", Remedy: "it is local or remote"}
 	}
-	switch o.onLoss {
-	case "eio":
-	case "kill":
-		run.Kill = true
-	default:
-		return &message.Error{Text: "invalid --on-loss argument: '" + o.onLoss + "'", Remedy: "it is eio or kill"}
+	if o.patience, run.Kill, err = o.parseOnLoss(); err != nil {
+		return err
 	}
 	switch {
 	case o.mechanism == "ptrace" || (o.naive || regions) && o.mechanism == "auto":
@@ -400,9 +397,20 @@ func connect(o proxyOptions, begin client.Options, stderr io.Writer) (*client.Co
 			return nil, message.Fail("%v", err)
 		}
 	}
-	c, err := remote.Dial(context.Background(), a, secure, stderr)
+	dial := func(ctx context.Context) (io.ReadWriteCloser, error) { return remote.Dial(ctx, a, secure, stderr) }
+	c, err := dial(context.Background())
 	if err != nil {
 		return nil, &message.Error{Text: err.Error(), Remedy: "is 'farcall serve --listen " + o.to + "' running?"}
+	}
+	if o.patience > 0 && !a.StartsServer() {
+		messages := &message.Printer{W: stderr, Name: "farcall"}
+		begin.Lasting = client.Lasting{Redial: dial, Patience: o.patience, Connected: func(again bool) {
+			if again {
+				messages.Warn("connected again")
+				return
+			}
+			messages.Warn(fmt.Sprintf("connection to the server lost, trying again for %v", o.patience))
+		}}
 	}
 	conn, err := client.Start(c, begin)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
+	"time"
 
 	"farcall/internal/message"
 	"farcall/remote"
@@ -45,6 +45,7 @@ type serveOptions struct {
 	bind     []string
 	tls      string
 	user     string
+	grace    time.Duration
 }
 
 // newServeCommand executes calls for others.
@@ -68,8 +69,9 @@ func newServeCommand(std Streams) *cobra.Command {
 	f.StringArrayVar(&o.connect, "connect", nil, "let clients connect to `DESTINATION`: all, CIDR or ADDRESS, one of these and :PORT, unix or unix:PATH")
 	f.StringArrayVar(&o.bind, "bind", nil, "let clients listen on `ADDRESS`: as --connect, or :PORT")
 	f.StringVar(&o.tls, "tls", "", "serve TCP clients that have a certificate, by those in `DIR` that farcall certs has made")
-	f.StringVar(&o.user, "user", "", "act as `USER`, by name or number, once everything is set up")
 	f.StringVar(&o.audit, "audit", "", "append a JSON object to `FILE` for each call")
+	f.StringVar(&o.user, "user", "", "serve as user `NAME`, without any capabilities")
+	f.DurationVar(&o.grace, "grace", time.Minute, "keep what a client has open for this `TIME` after its connection was lost; 0: do not")
 	return cmd
 }
 
@@ -98,6 +100,16 @@ func runServe(std Streams, o serveOptions) error {
 	if (o.listen != "") == o.stdio {
 		return message.Misuse("serve wants --listen or --stdio")
 	}
+	if o.grace < 0 {
+		return &message.Error{Text: "invalid --grace argument: it is negative", Remedy: "0 ends sessions with their connection"}
+	}
+	var as *account
+	if o.user != "" {
+		var err error
+		if as, err = findAccount(o.user); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help serve"}
@@ -109,15 +121,10 @@ func runServe(std Streams, o serveOptions) error {
 		defer f.Close()
 		opts.Audit = server.AuditTo(f, func(err error) { messages.Warn(err.Error()) })
 	}
-	var as *server.User
-	if o.user != "" { // before the root directory changes
-		u, err := server.FindUser(o.user)
-		if err != nil {
-			return message.Fail("%v", err)
-		}
-		as = &u
-	}
 	unix.Umask(0) // clients apply that of the program
+	if !o.stdio { // nobody can connect to a server over standard streams once more
+		opts.Grace = o.grace
+	}
 	srv := server.New(opts)
 	if o.stdio {
 		if err := confine(o.root, as, opts.Write, messages); err != nil {
@@ -159,39 +166,6 @@ func runServe(std Streams, o serveOptions) error {
 	}
 	fmt.Fprintf(std.Err, "farcall: serving on %v\n", a)
 	return srv.ServeListener(ctx, l, nil, func(peer string, err error) { messages.Warn(peer + ": " + err.Error()) })
-}
-
-// confine takes from the process what it will not need.
-func confine(root string, as *server.User, writes bool, messages *message.Printer) error {
-	if root != "" {
-		if err := changeRoot(root); err != nil {
-			return err
-		}
-	}
-	if as != nil {
-		if err := as.Become(); err != nil {
-			return &message.Error{Text: err.Error(), Remedy: "acting as somebody else needs root"}
-		}
-	}
-	if writes {
-		return nil
-	}
-	// Without Landlock there is one lock less, as documented.
-	if err := server.GiveUpWriting(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		messages.Warn("warning: " + err.Error())
-	}
-	return nil
-}
-
-func changeRoot(dir string) error {
-	err := server.ChangeRoot(dir)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return &message.Error{Text: err.Error(), Remedy: "changing the root directory needs root (CAP_SYS_CHROOT); in a user namespace: unshare -r farcall serve ..."}
-	case err != nil:
-		return message.Fail("%v", err)
-	}
-	return nil
 }
 
 // stdio is a connection over two streams.

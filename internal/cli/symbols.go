@@ -73,22 +73,6 @@ type object struct {
 	program bool     // the process's program itself
 }
 
-// matches reports whether the object is what a pattern's object part names: its path, its name,
-// its name without what follows .so, or a glob of these.
-func (o *object) matches(want string) bool {
-	if want == "" || want == o.name {
-		return true
-	}
-	base := path.Base(o.name)
-	bare, _, _ := strings.Cut(base, ".so")
-	for _, name := range []string{base, bare, o.name} {
-		if ok, err := path.Match(want, name); name == want || ok && err == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // runSymbols is the command.
 func runSymbols(std Streams, o symbolsOptions, attached bool, args []string) error {
 	if o.demangle != "yes" && o.demangle != "no" {
@@ -185,7 +169,7 @@ func findSymbols(out *symbolPrinter, objects []object, process int, arg string) 
 	for i := range objects {
 		ob := &objects[i]
 		q := p
-		if !ob.matches(p.Object) {
+		if !p.InObject(ob.name) {
 			// What looks like an object's name may be part of a name.
 			q = symbols.Pattern{Text: arg, Name: arg}
 			if process != 0 || p.HasAddr || p.Line > 0 {

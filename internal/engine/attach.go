@@ -120,10 +120,14 @@ func (e *Engine) attachAll(pid, tgid int) error {
 	return nil
 }
 
+// maxScans bounds how often a list of threads is read again because of one in it that is about to end.
+const maxScans = 1000
+
 // seizeNew takes hold of the threads of a process that are not traced yet, until the list has none that is new. The error is
 // the first that is not explained by the end of a thread.
 func (e *Engine) seizeNew(tgid int) (taken []*Thread, first error) {
 	tried := make(map[int]bool)
+	scans := 0
 	for fresh := true; fresh; {
 		fresh = false
 		ids, err := tasks(tgid)
@@ -131,7 +135,15 @@ func (e *Engine) seizeNew(tgid int) (taken []*Thread, first error) {
 			return nil, &AttachError{PID: tgid, Cause: CauseGone, Err: unix.ESRCH}
 		}
 		for _, tid := range ids {
-			if tried[tid] || e.threads[tid] != nil {
+			if e.threads[tid] != nil {
+				continue
+			}
+			if tried[tid] {
+				// The kernel ends a list where a thread ends that it has just listed (fs/proc/base.c, next_tid). A zombie
+				// leader stays, and one that was seized at birth ends for us only.
+				if tid != tgid && !tracedByUs(tid) && scans < maxScans {
+					fresh = true
+				}
 				continue
 			}
 			tried[tid], fresh = true, true
@@ -147,11 +159,21 @@ func (e *Engine) seizeNew(tgid int) (taken []*Thread, first error) {
 				first = err
 			}
 		}
-		if first != nil && len(taken) == 0 {
+		if scans++; first != nil && len(taken) == 0 {
 			return nil, first
 		}
 	}
 	return taken, first
+}
+
+// tracedByUs tells whether a thread is traced by a thread of this process.
+func tracedByUs(tid int) bool {
+	st, err := readStatus(tid)
+	if err != nil || st.tracer == 0 {
+		return false
+	}
+	tst, err := readStatus(st.tracer)
+	return err == nil && tst.tgid == os.Getpid()
 }
 
 // arrived notes that a thread has stopped after its seizure, or is gone. A clone that had begun before the seizure made an untraced
@@ -170,6 +192,25 @@ func (e *Engine) arrived(t *Thread) {
 	for _, n := range taken {
 		e.sink.Created(nil, n, HowUnknown)
 	}
+	if p.scan {
+		return
+	}
+	if t.ended {
+		if t = e.another(t); t == nil {
+			return
+		}
+	}
+	e.sink.Held(t)
+}
+
+// another is a traced thread of the process of t, which is no more; nil if it was the last one.
+func (e *Engine) another(t *Thread) *Thread {
+	for _, o := range e.threads {
+		if o != t && o.Proc == t.Proc && !o.ended {
+			return o
+		}
+	}
+	return nil
 }
 
 // seize takes hold of one thread and makes it stop.

@@ -434,31 +434,25 @@ func TestThreadsBornDuringAttach(t *testing.T) {
 		e := start(t, Options{Follow: true}, r)
 		tg := startTarget(t, fixture(t, "births"))
 		tg.expect("ready")
+		var missed []int
+		held := make(chan bool)
+		r.onHeld = func(*Thread) {
+			defer close(held)
+			ids, err := tasks(tg.pid)
+			if err != nil {
+				r.wrongf("%v", err)
+			}
+			for _, tid := range ids {
+				if st, err := readStatus(tid); err == nil && st.tracer == 0 && st.state != 'Z' && st.state != 'X' {
+					missed = append(missed, tid)
+				}
+			}
+		}
 		if err := e.Attach(tg.pid); err != nil {
 			t.Fatal(err)
 		}
 		wait := running(t, e)
-		// When all have stopped once, none is untraced.
-		var missed []int
-		for done := false; !done; {
-			if err := e.Do(func() {
-				p := e.procs[tg.pid]
-				if done = p != nil && !p.scan; !done {
-					return
-				}
-				ids, err := tasks(tg.pid)
-				if err != nil {
-					r.wrongf("%v", err)
-				}
-				for _, tid := range ids {
-					if st, err := readStatus(tid); err == nil && st.tracer == 0 && st.state != 'Z' && st.state != 'X' {
-						missed = append(missed, tid)
-					}
-				}
-			}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		<-held
 		if len(missed) != 0 {
 			t.Fatalf("round %d: %v are not traced", i, missed)
 		}

@@ -52,12 +52,12 @@ func (s *Space) HasBreakpoint(addr uint64) bool {
 }
 
 // InsertBreakpoint sets a breakpoint in t's address space, for all threads in it. They may run. It is kept by the copy that a fork
-// makes, and lost at an execve. At an address that has one it does nothing.
+// makes, and lost at an execve. At an address that has one, and once all are being let go, it does nothing.
 //
 // Errors: ErrNoBreakpoint, EFAULT where nothing is mapped, ErrNoDebugRegister.
 func (t *Thread) InsertBreakpoint(addr uint64) error {
 	s := t.Space()
-	if s.HasBreakpoint(addr) {
+	if s.HasBreakpoint(addr) || t.e.leaving { // who is let go already would die of it
 		return nil
 	}
 	if s.Hardware {
@@ -262,6 +262,7 @@ func (e *Engine) trap(t *Thread) bool {
 func (t *Thread) Breakpointed(addr uint64) { t.e.opts.Breakpoints.Hit(t, addr) }
 
 func (e *Engine) hit(t *Thread, addr uint64) {
+	t.trapped = false
 	if t.again == addr && t.againSP == e.regs.SP() {
 		t.again = 0 // its instruction had begun, and faulted
 	} else if !t.hidden {
@@ -359,6 +360,20 @@ func (e *Engine) trapPending(t *Thread) bool {
 	}
 	st, err := readStatus(t.TID)
 	return err == nil && ptrace.Sigset(st.pending).Has(unix.SIGTRAP)
+}
+
+// TrapPending tells whether t, which is stopped, has executed a breakpoint that Hit has not been called for yet. Its program counter is
+// then behind that.
+func (t *Thread) TrapPending() bool {
+	if !t.trapped {
+		return t.e.trapPending(t)
+	}
+	s := t.Proc.space
+	if s == nil || ptrace.GetRegs(t.TID, &t.e.regs) != nil {
+		return false
+	}
+	at := t.e.regs.PC() - breakpointAdvance
+	return s.points[at] != nil || s.former[at] != nil
 }
 
 // A heldChild is a process whose first stop came before its parent's event.

@@ -207,7 +207,7 @@ func (e *Engine) forget(t *Thread) {
 	t.gone = true
 	t.stopped = false
 	if t.step != nil {
-		t.Proc.space.slots.give(t.step)
+		t.Proc.space.slots.give(t, t.step)
 		t.step = nil
 		e.stepNext(t.Proc.space)
 	}

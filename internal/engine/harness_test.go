@@ -93,6 +93,7 @@ type recorder struct {
 	onExec     func(t *Thread, former int, superseded *Thread)
 	onExited   func(*Thread, Status)
 	onAttached func(*Thread, []*Thread)
+	onHeld     func(*Thread)
 	onDetached func(*Thread)
 }
 
@@ -187,6 +188,13 @@ func (r *recorder) Exited(t *Thread, st Status) {
 	r.logf("%d exited %+v unfinished %v %d", t.TID, st, t.InCall(), t.Call.Number)
 	if r.onExited != nil {
 		r.onExited(t, st)
+	}
+}
+
+func (r *recorder) Held(t *Thread) {
+	r.logf("%d held", t.TID)
+	if r.onHeld != nil {
+		r.onHeld(t)
 	}
 }
 

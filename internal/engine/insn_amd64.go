@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"farcall/internal/ptrace"
@@ -152,6 +153,13 @@ func (in *insn) relocated(code []byte, from, to uint64) ([]byte, bool) {
 	}
 	binary.LittleEndian.PutUint32(out[in.disp:], uint32(d))
 	return out, true
+}
+
+// isStartCode tells whether code begins as the start code of C libraries: by marking the outermost frame with a frame pointer of 0 (System V psABI,
+// 3.4.1). What has to follow, getting at the arguments, aligning the stack and a call, is longer than a slot.
+func isStartCode(code []byte) bool {
+	code = bytes.TrimPrefix(code, []byte{0xf3, 0x0f, 0x1e, 0xfa})                                       // endbr64
+	return bytes.HasPrefix(code, []byte{0x31, 0xed}) || bytes.HasPrefix(code, []byte{0x48, 0x31, 0xed}) // xor %ebp, %ebp; xor %rbp, %rbp
 }
 
 // pushed is the value of the register that a push has in its code (Intel SDM volume 2, table 3-1).

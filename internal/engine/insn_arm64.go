@@ -1,6 +1,10 @@
 package engine
 
-import "farcall/internal/ptrace"
+import (
+	"bytes"
+
+	"farcall/internal/ptrace"
+)
 
 // breakpointCode is brk #0; the program counter stays at it.
 var breakpointCode = []byte{0x00, 0x00, 0x20, 0xd4}
@@ -45,6 +49,13 @@ func (in *insn) relocated(code []byte, _, _ uint64) ([]byte, bool) {
 }
 
 func pushed(*ptrace.Regs, int8) uint64 { return 0 }
+
+// isStartCode tells whether code begins as the start code of C libraries: by marking the outermost frame with a frame pointer of 0. What
+// has to follow is longer than a slot.
+func isStartCode(code []byte) bool {
+	code = bytes.TrimPrefix(code, []byte{0x5f, 0x24, 0x03, 0xd5}) // bti c
+	return bytes.HasPrefix(code, []byte{0x1d, 0x00, 0x80, 0xd2})  // mov x29, #0
+}
 
 // debugOffset 0: the debug registers of arm64 are a register set, which this package does not write.
 const debugOffset = 0

@@ -127,6 +127,7 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 	if !t.attached {
 		e.firstStop(t, ws)
 	}
+	t.trapped = ws.Event() == ptrace.EventNone && ws.StopSignal() == unix.SIGTRAP && !ws.SyscallStop()
 	if f := t.onStop; f != nil {
 		t.onStop = nil
 		if ws.Event() != ptrace.EventExec && t.visible() {

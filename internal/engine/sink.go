@@ -27,6 +27,9 @@ type Sink interface {
 	Exited(t *Thread, status Status)
 	// Attached: Engine.Attach has taken hold of threads of one process (of main alone without Follow).
 	Attached(main *Thread, threads []*Thread)
+	// Held: after an Attach that takes all threads of a process, none is left that is not traced, and whatever they make will be too. t
+	// is one of them; it may run.
+	Held(t *Thread)
 	// Detached: t goes on untraced.
 	Detached(t *Thread)
 }
@@ -57,6 +60,9 @@ func (Ignore) Exited(*Thread, Status) {}
 
 // Attached implements Sink.
 func (Ignore) Attached(*Thread, []*Thread) {}
+
+// Held implements Sink.
+func (Ignore) Held(*Thread) {}
 
 // Detached implements Sink.
 func (Ignore) Detached(*Thread) {}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"os"
 	"strconv"
@@ -12,7 +13,8 @@ import (
 const slotSize = 16
 
 // A slots is the room for copies of instructions in an address space: what the executable segments of its files leave unused of their
-// last page, which the kernel maps with them.
+// last page, which the kernel maps with them. Where the program itself leaves nothing, its start code serves, which one thread executes once, and
+// which is longer than a slot. What it has there is put back whenever a copy has been executed.
 type slots struct {
 	all []slot
 }
@@ -21,6 +23,7 @@ type slot struct {
 	addr     uint64
 	original []byte // nil while nothing was written
 	busy     bool
+	borrowed bool // the program executes what is there
 }
 
 // maxSlots is how many copies of one file are executed at a time at most; more threads than these rarely are at breakpoints.
@@ -37,17 +40,41 @@ func findSlots(t *Thread) *slots {
 	if err != nil {
 		return s
 	}
+	entry := entryPoint(t)
 	for _, image := range symbols.Images(maps) {
 		if image.Mappings[0].Offset != 0 {
 			continue
 		}
+		room, program := len(s.all), false
 		for _, m := range image.Mappings {
 			if m.Exec && !m.Shared {
 				s.add(m, usedUntil(t, image.Mappings[0].Start, m))
+				program = program || m.Start <= entry && entry < m.End
 			}
+		}
+		if program && len(s.all) == room && startsProgram(t, entry) {
+			s.all = append(s.all, slot{addr: entry, borrowed: true})
 		}
 	}
 	return s
+}
+
+// startsProgram tells whether at a program's entry point is what C libraries have there, which is known to be long enough.
+func startsProgram(t *Thread, entry uint64) bool {
+	var code [slotSize]byte
+	n, _ := t.Memory().ReadForced(entry, code[:])
+	s := t.Proc.space
+	s.overlay(entry, code[:n])
+	return n == len(code) && isStartCode(code[:])
+}
+
+// entryPoint is where t's program begins (getauxval(3), AT_ENTRY), 0 if that cannot be read. Regions are for programs of the machine's own class.
+func entryPoint(t *Thread) uint64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(t.TID) + "/auxv")
+	if err != nil {
+		return 0
+	}
+	return symbols.ParseAuxv(b, elf.ELFCLASS64, binary.NativeEndian).Entry
 }
 
 // add adds the room in a mapping from file offset used on.
@@ -164,19 +191,26 @@ func (s *slots) take(t *Thread, st *step) bool {
 	return true
 }
 
-// give makes a slot free again.
-func (s *slots) give(st *step) {
+// give makes a slot free again that t has been in.
+func (s *slots) give(t *Thread, st *step) {
 	if s == nil {
 		return
 	}
 	for i := range s.all {
-		if s.all[i].addr == st.slot {
-			s.all[i].busy = false
+		sl := &s.all[i]
+		if sl.addr != st.slot {
+			continue
+		}
+		sl.busy = false
+		if sl.borrowed && sl.original != nil {
+			_, _ = t.writeShared(sl.addr, sl.original) // an error means that the memory is gone
+			sl.original = nil                          // it may get a breakpoint, or lose one
 		}
 	}
 }
 
-// restore writes back what stood in the slots.
+// restore writes back what stood in the slots, except for those that threads are in now: their copies have to stay until they have been
+// executed. A thread that is let go is taken out of its slot first (withoutBreakpoints), and restores it then, so the last one leaves none.
 func (s *slots) restore(t *Thread) {
 	if s == nil {
 		return

@@ -107,7 +107,7 @@ func (e *Engine) stepped(t *Thread) bool {
 func (e *Engine) endStep(t *Thread) {
 	st := t.step
 	t.step = nil
-	t.Proc.space.slots.give(st)
+	t.Proc.space.slots.give(t, st)
 	if ptrace.GetRegs(t.TID, &e.regs) == nil {
 		done := e.regs.PC() != st.slot
 		e.leaveCopy(t, st, done)

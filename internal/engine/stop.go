@@ -8,8 +8,12 @@ import (
 
 func (t *Thread) visible() bool { return !t.hidden && (t.launch == nil || t.launch.phase >= phaseExec) }
 
-// wanted tells whether the sink is to see the thread's call.
+// wanted tells whether the sink is to see the thread's call. Once all are let go breakpoints are gone, and where a thread is
+// cannot be known any more.
 func (e *Engine) wanted(t *Thread) bool {
+	if e.leaving && e.opts.Breakpoints != nil {
+		return false
+	}
 	return !t.hidden && !t.native && (e.opts.Wanted == nil || e.opts.Wanted(t.Call.ABI, t.Call.Number))
 }
 
@@ -290,6 +294,7 @@ func (e *Engine) exited(t *Thread, st Status) {
 		e.tombs[t.TID] = t.maker
 	}
 	p := t.Proc
+	t.ended = true
 	e.arrived(t)
 	e.forget(t)
 	if t.TID == p.PID && p.threads > 0 {

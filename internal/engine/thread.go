@@ -86,6 +86,7 @@ type Thread struct {
 	singling       bool   // was resumed by a single step
 
 	onStop     func() // see AtStop
+	trapped    bool   // stopped is by a SIGTRAP, which is not handled yet
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call
@@ -104,6 +105,7 @@ type Thread struct {
 	expectStop bool // a SIGSTOP that the tracer caused is still to come
 	setOptions bool // PTRACE_SETOPTIONS is due at the next stop
 	gone       bool
+	ended      bool // the kernel has said so
 	mustExit   bool // the exit matters to the engine
 	maps       bool // the exit is that of a call for Options.Mapped
 	altered    bool // SetCall has changed its registers
@@ -166,13 +168,17 @@ func (t *Thread) Resume() {
 }
 
 // AtStop calls f, once, while t is stopped: now if it is, otherwise t is made to stop. If t ends or executes another program before, f
-// is not called. Only one may be pending for a thread. It is for the engine's thread.
+// is not called. Several are called in their order. It is for the engine's thread.
 func (t *Thread) AtStop(f func()) {
 	switch {
 	case t.gone:
 	case t.stopped:
 		f()
 	default:
+		if before := t.onStop; before != nil {
+			t.onStop = func() { before(); f() }
+			return
+		}
 		t.onStop = f
 		t.e.stop(t)
 	}

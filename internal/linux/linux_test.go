@@ -78,7 +78,9 @@ func TestCapSet(t *testing.T) {
 const statusText = "Name:\tmy (odd) name \nUmask:\t0022\nState:\tt (tracing stop)\nTgid:\t1200\nNgid:\t0\nPid:\t1201\nPPid:\t1000\n" +
 	"TracerPid:\t77\nUid:\t1000\t0\t1000\t0\nGid:\t100\t100\t100\t100\nThreads:\t3\nCapInh:\t0000000000000000\n" +
 	"CapPrm:\t0000000000080000\nCapEff:\t0000000000080000\nCapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000001\n" +
-	"NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t4\nNonsense\n"
+	"NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t4\nNonsense\n" +
+	"Groups:\t10 20 \nSigPnd:\t0000000000000001\nShdPnd:\t0000000000000706\nSigBlk:\t0000000000000200\n" +
+	"SigIgn:\t0000000000000400\nSigCgt:\t0000000000000006\n"
 
 func TestParseStatus(t *testing.T) {
 	want := Status{
@@ -86,6 +88,10 @@ func TestParseStatus(t *testing.T) {
 		UID: IDs{1000, 0, 1000, 0}, GID: IDs{100, 100, 100, 100}, Threads: 3,
 		Permitted: CapsOf(unix.CAP_SYS_PTRACE), Effective: CapsOf(unix.CAP_SYS_PTRACE), Bounding: 1<<41 - 1, Ambient: 1,
 		NoNewPrivs: true, Seccomp: SeccompFilter, Filters: 4,
+		Groups: "10 20", Umask: 0o22, Pending: 1, SharedPending: 0x706, Blocked: 0x200, Ignored: 0x400, Caught: 6,
+	}
+	if n := want.Deliverable(); n != 0x107 {
+		t.Errorf("deliverable %#x", n)
 	}
 	if got := ParseStatus(statusText); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -99,6 +105,16 @@ func FuzzParseStatus(f *testing.F) {
 	f.Add(statusText)
 	f.Add("State:\n")
 	f.Fuzz(func(t *testing.T, s string) { ParseStatus(s) })
+}
+
+func TestReadStatus(t *testing.T) {
+	st, err := ReadStatus(unix.Getpid())
+	if err != nil || st.PID != unix.Getpid() || st.Parent != unix.Getppid() || st.Threads == 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if _, err := ReadStatus(1 << 30); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
 }
 
 // machine is a root directory.

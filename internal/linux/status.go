@@ -1,6 +1,8 @@
 package linux
 
 import (
+	"fmt"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -39,6 +41,8 @@ type Status struct {
 	Tracer       int // thread id of the tracer, 0 if there is none
 	KernelThread bool
 	UID, GID     IDs
+	Groups       string // supplementary ones, with blanks between
+	Umask        uint32 // Linux 4.7
 	Threads      int
 	Inheritable  CapSet
 	Permitted    CapSet
@@ -48,6 +52,24 @@ type Status struct {
 	NoNewPrivs   bool
 	Seccomp      SeccompMode
 	Filters      int // number of seccomp filters (Linux 5.9)
+
+	// Signals, bit 0 standing for signal 1.
+	Pending, SharedPending, Blocked, Ignored, Caught uint64
+}
+
+// Deliverable are the signals that wait for the thread to take them: pending for it or its process, neither blocked nor ignored.
+func (s *Status) Deliverable() uint64 { return (s.Pending | s.SharedPending) &^ s.Blocked &^ s.Ignored }
+
+// ReadStatus reads the status of a process or thread.
+//
+// Errors: fs.ErrNotExist if it is gone, or hidden (proc(5), hidepid); syscall.ESRCH if it ended while it was read.
+func ReadStatus(tid int) (*Status, error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
+	if err != nil {
+		return nil, fmt.Errorf("read status: %w", err)
+	}
+	s := ParseStatus(string(b))
+	return &s, nil
 }
 
 // statusFields parses each field that counts.
@@ -60,6 +82,13 @@ var statusFields = map[string]func(s *Status, v string){
 	"Kthread":         func(s *Status, v string) { s.KernelThread = v == "1" },
 	"Uid":             func(s *Status, v string) { s.UID = ids(v) },
 	"Gid":             func(s *Status, v string) { s.GID = ids(v) },
+	"Groups":          func(s *Status, v string) { s.Groups = v },
+	"Umask":           func(s *Status, v string) { n, _ := strconv.ParseUint(v, 8, 32); s.Umask = uint32(n) },
+	"SigPnd":          func(s *Status, v string) { s.Pending = signals(v) },
+	"ShdPnd":          func(s *Status, v string) { s.SharedPending = signals(v) },
+	"SigBlk":          func(s *Status, v string) { s.Blocked = signals(v) },
+	"SigIgn":          func(s *Status, v string) { s.Ignored = signals(v) },
+	"SigCgt":          func(s *Status, v string) { s.Caught = signals(v) },
 	"Threads":         func(s *Status, v string) { s.Threads = number(v) },
 	"CapInh":          func(s *Status, v string) { s.Inheritable = capSet(v) },
 	"CapPrm":          func(s *Status, v string) { s.Permitted = capSet(v) },
@@ -92,6 +121,11 @@ func ParseStatus(text string) Status {
 
 func number(s string) int {
 	n, _ := strconv.Atoi(s)
+	return n
+}
+
+func signals(s string) uint64 {
+	n, _ := strconv.ParseUint(s, 16, 64)
 	return n
 }
 

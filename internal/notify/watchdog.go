@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
 	"os"
@@ -9,9 +8,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
+
+	"farcall/internal/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -110,10 +110,13 @@ func watchdog() {
 		if len(programs) >= 512 {
 			forget(programs)
 		}
-		pid := processOf(tid)
-		if _, known := programs[pid]; pid != 0 && !known {
-			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-				programs[pid] = fd
+		st, err := linux.ReadStatus(tid)
+		if err != nil { // it is gone
+			continue
+		}
+		if _, known := programs[st.PID]; !known {
+			if fd, err := unix.PidfdOpen(st.PID, 0); err == nil {
+				programs[st.PID] = fd
 			}
 		}
 	}
@@ -135,13 +138,17 @@ func watchdog() {
 func addDescendants(programs map[int]int) {
 	for grown := true; grown; {
 		grown = false
-		names, _ := filepath.Glob("/proc/[0-9]*/stat")
+		names, _ := filepath.Glob("/proc/[0-9]*")
 		for _, name := range names {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			pid, err := strconv.Atoi(filepath.Base(name))
 			if _, known := programs[pid]; err != nil || known {
 				continue
 			}
-			if _, child := programs[parentOf(name)]; !child {
+			st, err := linux.ReadStatus(pid)
+			if err != nil {
+				continue
+			}
+			if _, child := programs[st.Parent]; !child {
 				continue
 			}
 			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
@@ -152,20 +159,6 @@ func addDescendants(programs map[int]int) {
 	}
 }
 
-// parentOf reads the parent of a process from its stat file: the second field behind the name, which is in parentheses (proc_pid_stat(5)).
-func parentOf(stat string) int {
-	b, err := os.ReadFile(stat)
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	ppid, _ := strconv.Atoi(fields[1])
-	return ppid
-}
-
 // forget drops the programs that have ended.
 func forget(programs map[int]int) {
 	for pid, fd := range programs {
@@ -174,22 +167,4 @@ func forget(programs map[int]int) {
 			delete(programs, pid)
 		}
 	}
-}
-
-// processOf is the process that a thread belongs to, 0 if it is gone.
-func processOf(tid int) int {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "Tgid:"); ok {
-			pid, err := strconv.Atoi(strings.TrimSpace(rest))
-			if err != nil {
-				return 0
-			}
-			return pid
-		}
-	}
-	return 0
 }

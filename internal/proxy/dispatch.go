@@ -453,7 +453,7 @@ func (q *request) fd(src source, reg *uint64) error {
 			continue
 		}
 		if q.objs[i] == nil {
-			*reg = noHandle
+			*reg = wire.NoHandle
 			return nil
 		}
 		h, err := q.handle(q.objs[i])

@@ -103,6 +103,7 @@ func (p *Proxy) listen(ctx context.Context, l *notify.Listener, w *notify.Watchd
 		if rest := p.Handle(t); rest != nil && l.Valid(t.ID) { // what was read of the thread was its own
 			go func(t *notified) {
 				rest()
+				t.interruption.stop()
 				t.mem.Close()
 			}(t)
 			t = &notified{listener: l}
@@ -117,6 +118,8 @@ type notified struct {
 	notify.Notification
 	listener *notify.Listener
 	mem      ptrace.Memory
+
+	interruption interruption
 }
 
 func (t *notified) TID() int { return int(t.Notification.TID) }
@@ -148,7 +151,17 @@ func (t *notified) Write(addr uint64, b []byte) (int, error) {
 	return t.mem.Write(addr, b)
 }
 
-func (t *notified) Return(v int64) { _ = t.listener.Return(t.ID, v) }
+func (t *notified) Return(v int64) {
+	if v == -int64(unix.EINTR) {
+		v = t.interruption.result()
+	}
+	_ = t.listener.Return(t.ID, v)
+}
+
+// Interrupted is closed when the thread should not wait for its call any longer: a signal waits for it, or it was killed.
+func (t *notified) Interrupted() <-chan struct{} {
+	return t.interruption.watch(t.TID(), func() bool { return t.listener.Valid(t.ID) })
+}
 
 func (t *notified) Continue() { _ = t.listener.Continue(t.ID) }
 

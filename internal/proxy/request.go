@@ -98,16 +98,13 @@ func (q *request) baseOf(reg int) *base {
 	return &base{path: link, closed: link == ""}
 }
 
-// noHandle is in the place of a descriptor that is not open: the server finds the error in the order in which its kernel finds it.
-const noHandle = 0x7fffffff
-
 // dir is the handle of what the server's name of a place is relative to. Its error is handle's.
 func (q *request) dir(p *place) (uint32, error) {
 	switch {
 	case p.through != nil:
 		return q.handle(p.through)
 	case p.base != nil && p.base.closed:
-		return noHandle, nil
+		return wire.NoHandle, nil
 	case p.base == nil || !p.base.remote:
 		return wire.CWD, nil
 	case p.base.cwd != nil:

@@ -100,6 +100,15 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	if err != nil {
 		return st, err
 	}
+	if r.Kill {
+		go func() {
+			select {
+			case <-r.Conn.Ended(): // not only when a call needs it
+				p.fail(r.Conn.Err())
+			case <-ctx.Done():
+			}
+		}()
+	}
 	env := os.Environ()
 	if r.FarEnv {
 		far, err := p.userEnv()

@@ -43,6 +43,7 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 		return "", err
 	}
 	p.sockets.free = p.conn.Release
+	p.conn.OnRestart(p.cache.flush)
 	for _, f := range first.learn {
 		f()
 	}

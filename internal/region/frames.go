@@ -18,6 +18,7 @@ func (tr *Tracker) Hit(t *engine.Thread, addr uint64) {
 	if s == nil || tr.done || t.Regs(&r) != nil {
 		return
 	}
+	tr.inspected(t)
 	if s.returns[addr] > 0 || tr.opts.Hardware {
 		tr.returned(t, addr, &r)
 	}
@@ -26,6 +27,12 @@ func (tr *Tracker) Hit(t *engine.Thread, addr uint64) {
 	}
 	if addr == s.loader || addr == s.start {
 		tr.loaded(t, s, addr)
+	}
+	if len(s.resolving[addr]) > 0 {
+		tr.resolverReturned(t, s, addr, &r)
+	}
+	if f := s.resolvers[addr]; f != nil && !tr.done {
+		tr.resolverCalled(t, s, f, &r)
 	}
 	if g := s.entries[addr]; g != nil && !tr.done {
 		tr.entered(t, g, &r)
@@ -167,9 +174,7 @@ func (tr *Tracker) disarm(t *engine.Thread, f *Frame) {
 		return
 	}
 	delete(s.returns, f.ret)
-	if s.entries[f.ret] == nil && f.ret != s.loader && f.ret != s.start {
-		t.RemoveBreakpoint(f.ret)
-	}
+	tr.release(t, s, f.ret)
 }
 
 // Created notes a new thread. Threads of a process that is forked inside are inside as their parent is; of others with
@@ -178,6 +183,7 @@ func (tr *Tracker) Created(parent, child *engine.Thread) {
 	if parent == nil || tr.done {
 		return
 	}
+	tr.inspected(parent)
 	frames := tr.thread(parent).frames
 	if child.Proc == parent.Proc {
 		if tr.opts.Threads && len(frames) > 0 {
@@ -190,8 +196,8 @@ func (tr *Tracker) Created(parent, child *engine.Thread) {
 		s.pid = child.PID()
 		tr.spaces[child.Space()] = s
 		for ret := range from.returns {
-			if !inFrames(frames, ret) && s.entries[ret] == nil && ret != s.loader && ret != s.start {
-				child.RemoveBreakpoint(ret)
+			if !inFrames(frames, ret) {
+				tr.release(child, s, ret)
 			}
 		}
 	}
@@ -228,6 +234,9 @@ func (tr *Tracker) Execed(t, superseded *engine.Thread) {
 	}
 	for space := range tr.spaces { // drop those that nobody uses any more
 		if !tr.used(space) {
+			if in := tr.spaces[space].inspection; in != nil {
+				in.space.Close()
+			}
 			tr.endGoroutines(t, space, Executed)
 			delete(tr.spaces, space)
 		}
@@ -255,6 +264,9 @@ func (tr *Tracker) Detached(t *engine.Thread) { tr.forget(t, Dropped) }
 
 func (tr *Tracker) forget(t *engine.Thread, end End) {
 	s := tr.spaces[t.Space()]
+	if s != nil {
+		tr.uninspected(s, t)
+	}
 	if s != nil && t.TID == s.pid { // a leader is the last of its threads
 		tr.endGoroutines(t, t.Space(), end)
 		defer delete(tr.spaces, t.Space())

@@ -112,9 +112,7 @@ func (tr *Tracker) goLeft(t *engine.Thread, h *thread) {
 	}
 	if s.inGo--; s.inGo == 0 && t.Space() == h.key.space {
 		for _, a := range s.hooks.all() {
-			if s.entries[a] == nil && s.returns[a] == 0 {
-				t.RemoveBreakpoint(a)
-			}
+			tr.release(t, s, a)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func NewMarks(tr *Tracker, names []string, say func(pid int, err error)) *Marks 
 	m := &Marks{tr: tr, names: names, say: say, sets: map[int]*served{}, calls: map[syscalls.ABI][]int64{},
 		found: make([]bool, len(names))}
 	for _, abi := range []syscalls.ABI{syscalls.AMD64, syscalls.ARM64} {
-		for _, name := range []string{"semtimedop", "semget", "semctl", "getpid", "gettid", "geteuid", "clock_gettime"} {
+		for _, name := range []string{"semtimedop", "semget", "semctl", "getpid", "gettid", "geteuid", "clock_gettime", "rt_sigprocmask"} {
 			if nr, ok := abi.Number(name); ok {
 				m.calls[abi] = append(m.calls[abi], int64(nr))
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"strings"
 
 	"farcall/internal/engine"
@@ -28,6 +27,11 @@ type sites struct {
 	strict  bool           // what cannot be a region there ends the trace
 	inGo    int            // goroutines that are inside
 	settled map[*spec]bool // found in the program: not looked for in libraries
+
+	resolvers map[uint64]*resolver   // of indirect functions that are awaited
+	resolving map[uint64][]resolving // calls of them, by where they return
+
+	inspection *inspection // nil for none
 }
 
 type key struct {
@@ -39,7 +43,8 @@ type key struct {
 func (tr *Tracker) sites(t *engine.Thread) *sites {
 	s := tr.spaces[t.Space()]
 	if s == nil {
-		s = &sites{pid: t.PID(), entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{}}
+		s = &sites{pid: t.PID(), entries: map[uint64]*Region{}, from: map[uint64]key{}, returns: map[uint64]int{}, known: map[key]bool{}, settled: map[*spec]bool{},
+			resolvers: map[uint64]*resolver{}, resolving: map[uint64][]resolving{}}
 		tr.spaces[t.Space()] = s
 	}
 	return s
@@ -50,7 +55,22 @@ func (s *sites) copied() *sites {
 	c := *s
 	c.entries, c.from, c.known, c.settled = maps.Clone(s.entries), maps.Clone(s.from), maps.Clone(s.known), maps.Clone(s.settled)
 	c.returns, c.inGo = map[uint64]int{}, 0
+	c.resolvers, c.resolving = maps.Clone(s.resolvers), map[uint64][]resolving{}
+	c.inspection = nil
 	return &c
+}
+
+// needs tells whether a breakpoint has to stand at addr.
+func (s *sites) needs(addr uint64) bool {
+	return s.entries[addr] != nil || s.returns[addr] > 0 || addr == s.loader || addr == s.start || s.resolvers[addr] != nil ||
+		len(s.resolving[addr]) > 0 || s.inGo > 0 && has(s.hooks.all(), addr)
+}
+
+// release removes a breakpoint that was needed for something that is over.
+func (tr *Tracker) release(t *engine.Thread, s *sites, addr uint64) {
+	if !s.needs(addr) {
+		t.RemoveBreakpoint(addr)
+	}
 }
 
 // An Error says why a pattern cannot be a region.
@@ -101,16 +121,18 @@ func (tr *Tracker) start(t *engine.Thread) {
 	s.strict = tr.programs == 1 || !tr.opts.Follow
 	s.base, s.start = auxv.Base, auxv.Entry
 	tr.look(t, s, im)
-	if tr.complete(s) || tr.done {
+	switch complete := tr.complete(s); {
+	case tr.done, complete && len(s.resolvers) == 0:
 		s.start = 0
 		return
-	}
-	if auxv.Base == 0 {
+	case auxv.Base == 0:
 		s.start = 0
 		tr.missing(t, s, im)
+		tr.resolveAll(t, s, im)
 		return
+	case !complete:
+		s.loader = tr.loaderHook(im, auxv)
 	}
-	s.loader = tr.loaderHook(im, auxv)
 	for _, a := range []uint64{s.loader, s.start} {
 		if a != 0 {
 			tr.insert(t, "start", a)
@@ -118,7 +140,7 @@ func (tr *Tracker) start(t *engine.Thread) {
 	}
 }
 
-// Attached looks for the regions of a running process.
+// Attached looks for the regions of a running process, all of whose threads are held.
 func (tr *Tracker) Attached(t *engine.Thread) {
 	if len(tr.specs) == 0 || tr.done {
 		return
@@ -141,6 +163,7 @@ func (tr *Tracker) Attached(t *engine.Thread) {
 			tr.insert(t, "loader", s.loader)
 		}
 	}
+	tr.inspect(t, s)
 }
 
 func (tr *Tracker) insert(t *engine.Thread, name string, addr uint64) {
@@ -180,15 +203,17 @@ func (tr *Tracker) loaded(t *engine.Thread, s *sites, addr uint64) {
 	}
 	if addr == s.start {
 		s.start = 0
-		t.RemoveBreakpoint(addr)
+		tr.release(t, s, addr)
 		tr.look(t, s, im)
 		tr.missing(t, s, im)
+		tr.resolveAll(t, s, im)
 	} else {
 		tr.look(t, s, im)
 	}
 	if s.start == 0 && s.loader != 0 && tr.complete(s) {
-		t.RemoveBreakpoint(s.loader)
+		hook := s.loader
 		s.loader = 0
+		tr.release(t, s, hook)
 	}
 }
 
@@ -323,10 +348,10 @@ func (tr *Tracker) lookAt(t *engine.Thread, s *sites, im *linux.Images, files []
 		for _, place := range placements {
 			for _, p := range tr.specs {
 				local := (p.HasAddr || p.Line > 0) && p.Object == "" // means the program
-				if s.settled[p] || local && !program || !objectMatches(p.Object, image.Path) {
+				if s.settled[p] || local && !program || !p.InObject(image.Path) {
 					continue
 				}
-				tr.search(t, s, p, f, image.Path, place.Bias, k)
+				tr.search(t, s, p, im, found{f, image.Path, place.Bias, k})
 				// What the program has is not looked for in libraries, and what is in a library may go and come again.
 				if program && tr.has(s, p) {
 					s.settled[p] = true
@@ -354,6 +379,12 @@ func (tr *Tracker) unloaded(t *engine.Thread, s *sites, im *linux.Images) {
 				t.RemoveBreakpoint(addr)
 			}
 		}
+		for addr, r := range s.resolvers {
+			if r.from == k {
+				delete(s.resolvers, addr)
+				t.RemoveBreakpoint(addr)
+			}
+		}
 	}
 }
 
@@ -366,21 +397,33 @@ func (tr *Tracker) has(s *sites, p *spec) bool {
 			return true
 		}
 	}
+	for _, r := range s.resolvers {
+		if r.spec == p {
+			return true
+		}
+	}
 	return false
 }
 
+// A found is an object that is loaded.
+type found struct {
+	*symbols.File
+	path string
+	bias uint64
+	key  key
+}
+
 // search looks a pattern up in one object and sets breakpoints.
-func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, object string, bias uint64, k key) {
-	found, err := f.Find(p.Pattern)
+func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, im *linux.Images, in found) {
+	matches, err := in.Find(p.Pattern)
 	if err != nil {
 		if p.err == nil || better(err, p.err) {
-			p.err = &Error{Pattern: p.Text, Object: object, Err: err}
+			p.err = &Error{Pattern: p.Text, Object: in.path, Err: err}
 		}
 		return
 	}
 	var places []symbols.Match
-	for _, m := range found {
-		indirect := m.Symbol.Type == symbols.TypeIFunc
+	for _, m := range matches {
 		switch m.Symbol.Type {
 		case symbols.TypeObject, symbols.TypeTLS, symbols.TypeCommon:
 			continue
@@ -389,20 +432,12 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 				continue
 			}
 		}
-		if m.Symbol.Name == "" && !executable(f, m.Addr) {
-			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + object + "' shows it"})
+		if m.Symbol.Name == "" && !in.Executable(m.Addr) {
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: in.path, Err: errors.New("there is no code"), hint: "an address is one of the file, as 'farcall symbols " + in.path + "' shows it"})
 			return
 		}
-		inside := m.Symbol.Name != "" && m.Symbol.Addr != m.Addr
-		switch {
-		case indirect && !p.glob():
-			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: errors.New("it is an indirect function: the loader chooses one of several when it starts"),
-				hint: "name the one that is used; 'farcall symbols " + object + "' lists them"})
-			return
-		case indirect:
-			continue
-		case inside:
-			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
+		if m.Symbol.Name != "" && m.Symbol.Addr != m.Addr {
+			tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: in.path, Err: fmt.Errorf("it is inside '%s', not where that begins", m.Symbol.Demangled()),
 				hint: "a region is a function: --in '" + m.Symbol.Demangled() + "'"})
 			return
 		}
@@ -412,38 +447,43 @@ func (tr *Tracker) search(t *engine.Thread, s *sites, p *spec, f *symbols.File, 
 	}
 	if len(places) == 0 {
 		if p.err == nil {
-			p.err = &Error{Pattern: p.Text, Object: object, Err: errors.New("it is no function")}
+			p.err = &Error{Pattern: p.Text, Object: in.path, Err: errors.New("it is no function")}
 		}
 		return
 	}
 	if len(places) > 1 && !p.glob() {
-		tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: object, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
+		tr.refuse(t, s, p, &Error{Pattern: p.Text, Object: in.path, Err: &symbols.AmbiguousError{Pattern: p.Text, Candidates: places}})
 		return
 	}
 	p.found = true
-	for _, m := range places {
-		name := p.Name
-		if p.glob() || name == "" {
-			if name = m.Symbol.Demangled(); name == "" {
-				name = p.Text
-			}
-		}
-		addr := m.Addr + bias
-		goes := s.hooks != nil && m.Symbol.Source != symbols.SourcePLT && f.IsGo()
-		if s.entries[addr] == nil && !tr.done {
-			s.entries[addr], s.from[addr] = &Region{Name: name, Addr: addr, spec: p, goes: goes}, k
-			tr.insert(t, p.Text, addr)
-		}
+	for i := range places {
+		tr.use(t, s, p, im, in, &places[i])
 	}
 }
 
-func executable(f *symbols.File, addr uint64) bool {
-	for _, s := range f.Segments() {
-		if s.Type == elf.PT_LOAD && s.Flags&elf.PF_X != 0 && addr-s.Vaddr < s.Filesz {
-			return true
+// use makes a function that was found a region.
+func (tr *Tracker) use(t *engine.Thread, s *sites, p *spec, im *linux.Images, in found, m *symbols.Match) {
+	name := p.Name
+	if p.glob() || name == "" {
+		if name = m.Symbol.Demangled(); name == "" {
+			name = p.Text
 		}
 	}
-	return false
+	addr := m.Addr + in.bias
+	if m.Symbol.Type == symbols.TypeIFunc {
+		tr.indirect(t, s, im, &resolver{name, p, in.key, in.File, in.bias, symbols.Unversioned(m.Symbol.Name)}, addr)
+		return
+	}
+	goes := s.hooks != nil && m.Symbol.Source != symbols.SourcePLT && in.IsGo()
+	tr.place(t, s, &Region{Name: name, Addr: addr, size: m.Symbol.Size, spec: p, goes: goes}, in.key)
+}
+
+// place sets the breakpoint of a region, unless there is one at that place already.
+func (tr *Tracker) place(t *engine.Thread, s *sites, g *Region, from key) {
+	if s.entries[g.Addr] == nil && !tr.done {
+		s.entries[g.Addr], s.from[g.Addr] = g, from
+		tr.insert(t, g.spec.Text, g.Addr)
+	}
 }
 
 // better tells whether an error says more than another: near names.
@@ -453,18 +493,6 @@ func better(err, than error) bool {
 		return true
 	}
 	return errors.As(than, &b) && len(b.Near) == 0 && len(a.Near) > 0
-}
-
-// objectMatches tells whether an object is what a pattern asks for: by its path, its name, its name up to .so, or a glob of these.
-func objectMatches(want, name string) bool {
-	base := path.Base(name)
-	bare, _, _ := strings.Cut(base, ".so")
-	for _, n := range []string{base, bare, name} {
-		if ok, err := path.Match(want, n); want == "" || want == n || ok && err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // loaderHook is the address of the function that the dynamic loader calls for debuggers when objects come and go: r_debug.r_brk (link.h),

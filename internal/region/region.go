@@ -32,6 +32,7 @@ type Region struct {
 	Name string
 	Addr uint64 // in the process, 0 for one that is marked
 
+	size uint64 // bytes, 0 if it is not known
 	spec *spec
 	goes bool // a Go function
 }
@@ -65,10 +66,11 @@ type Frame struct {
 	Result uint64    // the register with the result, for Returned
 	Since  time.Time
 
-	sp, ret uint64 // where the return address is, and what it is
-	mark    uint64 // the record of a region that is marked, 0 for others
-	fixed   bool   // entered by Enter: nothing but Leave ends it
-	silent  bool   // inherited from the thread's parent: its end is no event
+	sp, ret  uint64 // where the return address is, and what it is
+	mark     uint64 // the record of a region that is marked, 0 for others
+	attached bool   // entered before the tracer came
+	fixed    bool   // entered by Enter: nothing but Leave ends it
+	silent   bool   // inherited from the thread's parent: its end is no event
 }
 
 // A Listener is told what happens, on the engine's thread, while t is stopped (except for Exited).

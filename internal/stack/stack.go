@@ -27,6 +27,15 @@ func (w *Walker) Append(out []event.StackFrame, s *Space, m *unwind.Machine, reg
 	return out
 }
 
+// Frames walks the stack of a thread with these registers, innermost frame first: functions that were compiled, without names. The frames
+// are valid until the next stack.
+func (w *Walker) Frames(s *Space, m *unwind.Machine, regs *unwind.Regs) []unwind.Frame {
+	s.refresh()
+	w.unwinder.Limit = w.Limit
+	frames, _ := w.unwinder.Stack(m, s, s.Memory, regs)
+	return frames
+}
+
 // ends are what a stack's last frame says of why it is the last, where that is not the stack's bottom.
 var ends = [...]string{
 	unwind.EndBottom: "", unwind.EndLimit: "too many stack frames",

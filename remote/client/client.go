@@ -2,7 +2,6 @@
 package client
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 
 	"farcall/decode"
+	"farcall/remote/link"
 	"farcall/remote/stream"
 	"farcall/remote/wire"
 )
@@ -26,10 +26,16 @@ var ErrRefused = errors.New("refused by the server")
 // A Conn is a session with a server. Its methods may be called by any goroutine; requests of several goroutines are under way at the
 // same time, and executed in the order in which they were sent.
 type Conn struct {
-	rwc     io.ReadWriteCloser
+	link    *link.Link
 	welcome wire.Welcome
 
-	out sync.Mutex // writes of frames
+	lasting     Lasting
+	begin       wire.Hello
+	ticket      wire.Ticket
+	outstanding outstanding
+	restarted   atomic.Pointer[func()]
+
+	reconnecting sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[uint64]chan wire.Frame
@@ -62,47 +68,79 @@ type Options struct {
 	// Changed, if not nil, is told what has changed of what the server leases, before any answer that came later. It must not make
 	// requests.
 	Changed func(*wire.Invalidate)
+
+	// Lasting is how the session survives the loss of its connection.
+	Lasting Lasting
 }
 
-// New begins a session over a connection. Conn closes it.
+// New begins a session over a connection. Conn closes it. The session is over when the connection is.
 //
 // Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
-func New(rwc io.ReadWriteCloser) (*Conn, error) { return Start(rwc, Options{}) }
+func New(rwc io.ReadWriteCloser) (*Conn, error) { return NewLasting(rwc, Lasting{}) }
+
+// NewLasting begins a session that goes on with another connection when it has lost one, if the server can do that. Errors are those of New.
+func NewLasting(rwc io.ReadWriteCloser, lasting Lasting) (*Conn, error) {
+	return Start(rwc, Options{Lasting: lasting})
+}
 
 // Start is New with options.
 func Start(rwc io.ReadWriteCloser, o Options) (*Conn, error) {
-	c := &Conn{rwc: rwc, changed: o.Changed, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
+	c := &Conn{
+		link: link.New(rwc, 0, nil), lasting: o.Lasting, changed: o.Changed, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{}),
+	}
 	c.mux = stream.New(1<<16, c.send)
 	c.marshallers.New = func() any { return new(wire.Marshaller) }
-	r := bufio.NewReaderSize(rwc, 64<<10)
 	first := o.First
 	if first == nil {
 		first = new(Batch)
 	}
-	err := c.hello(r, first)
-	if err == nil {
-		go c.receive(r)
-		err = c.wait(first)
-	}
-	if err != nil {
+	if err := c.hello(first); err != nil {
 		rwc.Close()
+		return nil, fmt.Errorf("begin session: %w", err)
+	}
+	if c.Resumable() {
+		c.link.OnLoss(func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.err == nil {
+				c.reconnecting.Go(c.reconnect)
+			}
+		})
+	} else {
+		c.link.Once()
+	}
+	go c.receive()
+	if err := c.wait(first); err != nil {
+		c.Close()
 		return nil, fmt.Errorf("begin session: %w", err)
 	}
 	return c, nil
 }
 
-func (c *Conn) hello(r io.Reader, first *Batch) error {
-	h := wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind}
-	if c.changed != nil {
-		h.Caps |= wire.CapLease
+// Resumable tells whether the session survives the loss of its connection.
+func (c *Conn) Resumable() bool { return c.lasting.Redial != nil && c.welcome.Caps&wire.CapResume != 0 }
+
+func (c *Conn) hello(first *Batch) error {
+	c.begin = wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel}
+	if c.lasting.Redial != nil {
+		c.begin.Caps |= wire.CapResume
 	}
-	frames, err := c.register(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: h.Encode()}), first)
+	if c.changed != nil {
+		c.begin.Caps |= wire.CapLease
+	}
+	if err := c.link.Send(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: c.begin.Encode()})); err != nil {
+		return err
+	}
+	frames, err := c.register(nil, first)
 	if err != nil {
 		return err
 	}
+	if c.lasting.Redial != nil {
+		c.outstanding.sent(frames)
+	}
 	// The server answers the first requests while the last are still being sent.
-	go func() { _ = c.sendBytes(frames) }() // whoever waits for an answer is told
-	f, err := wire.ReadFrame(r, nil)
+	go func() { _ = c.link.Send(frames) }() // whoever waits for an answer is told
+	f, _, err := c.link.First()
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
@@ -117,6 +155,7 @@ func (c *Conn) hello(r io.Reader, first *Batch) error {
 		if c.welcome.Version != wire.Version {
 			return fmt.Errorf("%w: the server chose version %d", wire.ErrCorrupt, c.welcome.Version)
 		}
+		c.ticket = c.welcome.Ticket
 		return nil
 	case wire.OpRefuse:
 		return fmt.Errorf("%w: %q", ErrRefused, f.Payload)
@@ -144,9 +183,15 @@ func (c *Conn) Err() error {
 
 // Close ends the session. Requests under way fail.
 func (c *Conn) Close() error {
-	c.fail(fmt.Errorf("%w: closed", ErrLost))
+	err := fmt.Errorf("%w: closed", ErrLost)
+	c.fail(err)
 	c.mux.Close()
-	return c.rwc.Close()
+	if c.Resumable() { // without this the server would wait for us
+		c.link.Finish(wire.AppendFrame(nil, wire.Frame{Op: wire.OpBye}))
+	}
+	err = c.link.End(err)
+	c.reconnecting.Wait()
+	return err
 }
 
 // fail ends the session; the first reason stays.
@@ -164,11 +209,11 @@ func (c *Conn) fail(err error) {
 	}
 }
 
-func (c *Conn) receive(r io.Reader) {
+func (c *Conn) receive() {
 	for {
-		f, err := wire.ReadFrame(r, nil)
+		f, err := c.link.Receive(nil)
 		if err != nil {
-			if !errors.Is(err, wire.ErrCorrupt) {
+			if !errors.Is(err, wire.ErrCorrupt) && !errors.Is(err, ErrLost) {
 				err = fmt.Errorf("%w: %w", ErrLost, err)
 			}
 			c.end(err)
@@ -211,6 +256,7 @@ func (c *Conn) receive(r io.Reader) {
 		}
 		c.mu.Lock()
 		ch := c.pending[f.ID]
+		c.outstanding.answered(f.ID)
 		delete(c.pending, f.ID)
 		c.mu.Unlock()
 		if ch == nil {
@@ -224,7 +270,7 @@ func (c *Conn) receive(r io.Reader) {
 // end ends the session because of the server.
 func (c *Conn) end(err error) {
 	c.fail(err)
-	c.rwc.Close()
+	_ = c.link.End(err)
 	c.mux.Close()
 }
 
@@ -234,9 +280,10 @@ func (c *Conn) send(f wire.Frame) error {
 
 // sendBytes sends whole frames.
 func (c *Conn) sendBytes(b []byte) error {
-	c.out.Lock()
-	_, err := c.rwc.Write(b)
-	c.out.Unlock()
+	if c.Resumable() {
+		c.outstanding.sent(b)
+	}
+	err := c.link.Send(b)
 	c.sent.Add(int64(len(b)))
 	if err != nil {
 		c.end(fmt.Errorf("%w: %w", ErrLost, err))
@@ -246,21 +293,63 @@ func (c *Conn) sendBytes(b []byte) error {
 }
 
 // Do sends a request and waits for its answer, which has to be an answer of kind want.
-func (c *Conn) Do(op, want wire.Op, payload []byte) (answer []byte, err error) {
-	var b Batch
-	b.add(op, want, payload, func(payload []byte) error {
-		answer = payload
-		return nil
-	})
-	err = c.DoBatch(&b)
-	return answer, err
+func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
+	return c.do(op, want, payload, nil)
 }
 
-func wrongAnswer(got, asked wire.Op) error {
-	return fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, got, asked)
+// do is Do for a request that is cancelled when interrupted, if not nil, is closed: its answer comes early then.
+func (c *Conn) do(op, want wire.Op, payload []byte, interrupted <-chan struct{}) ([]byte, error) {
+	if len(payload) > wire.MaxPayload {
+		return nil, wire.ErrTooLarge
+	}
+	ch := make(chan wire.Frame, 1)
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, c.err
+	}
+	c.next++
+	id := c.next
+	c.pending[id] = ch
+	c.mu.Unlock()
+	c.roundTrips.Add(1)
+	if err := c.send(wire.Frame{Op: op, ID: id, Payload: payload}); err != nil {
+		return nil, err
+	}
+	f, ok := c.answer(id, ch, interrupted)
+	if !ok {
+		return nil, c.Err()
+	}
+	if f.Op != want {
+		err := wrongAnswer(f.Op, op)
+		c.end(err)
+		return nil, err
+	}
+	return f.Payload, nil
 }
 
-// Memory is what a call's pointers refer to.
+// answer waits for the answer to a request.
+func (c *Conn) answer(id uint64, ch <-chan wire.Frame, interrupted <-chan struct{}) (f wire.Frame, ok bool) {
+	select {
+	case f, ok = <-ch:
+		return f, ok
+	case <-interrupted: // never, if it is nil
+	}
+	if c.welcome.Caps&wire.CapCancel != 0 {
+		c.oneWay.Add(1)
+		_ = c.send(wire.CountFrame(wire.OpCancel, id)) // ch has it
+	}
+	f, ok = <-ch
+	return f, ok
+}
+
+// An Interruptible is memory of a program that can be interrupted while a call of it waits. The call is cancelled then: it returns EINTR, or its
+// result if it has one.
+type Interruptible interface {
+	Interrupted() <-chan struct{} // closed when that happens; nil if it cannot
+}
+
+// Memory is what a call's pointers refer to. It may be Interruptible.
 type Memory interface {
 	decode.Memory
 	wire.Writer
@@ -278,7 +367,11 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	if err != nil {
 		return marshalErrno(err), nil
 	}
-	answer, err := c.Do(wire.OpCall, wire.OpResult, call.AppendCall(nil))
+	var interrupted <-chan struct{}
+	if i, ok := mem.(Interruptible); ok {
+		interrupted = i.Interrupted()
+	}
+	answer, err := c.do(wire.OpCall, wire.OpResult, call.AppendCall(nil), interrupted)
 	if err != nil {
 		return 0, err
 	}
@@ -330,4 +423,8 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 func (c *Conn) CloseHandle(handle uint32) {
 	c.oneWay.Add(1)
 	_ = c.send(wire.Frame{Op: wire.OpClose, Payload: binary.LittleEndian.AppendUint32(nil, handle)}) // Err has it
+}
+
+func wrongAnswer(got, asked wire.Op) error {
+	return fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, got, asked)
 }

@@ -36,9 +36,14 @@ func (s *session) call(f wire.Frame) error {
 		defer x.done()
 		return x.finish(-int64(unix.EAGAIN))
 	}
+	cancelled, ended := s.waits(f.ID)
+	x.cancelled = cancelled
+	s.busy.Add(1)
 	go func() {
+		defer s.busy.Add(-1)
 		defer func() { <-s.waiting }()
 		defer x.done()
+		defer ended()
 		_ = x.finish(x.wait()) // if it cannot be sent, run finds the connection broken
 	}()
 	return nil
@@ -56,6 +61,8 @@ type execution struct {
 	refused unix.Errno
 	polled  *handle // what has to be ready before the call is executed
 	events  int16
+
+	cancelled <-chan struct{}
 }
 
 func (x *execution) done() {
@@ -96,8 +103,12 @@ func (x *execution) prepare(payload []byte) (waits bool, err error) {
 			continue
 		}
 		h := x.get(n)
-		if h == nil { // EBADF, if the kernel does not find another error before
-			none := int64(-1)
+		if h == nil {
+			if e := x.missing(n); e != unix.EBADF {
+				x.refused = e
+				return false, nil
+			}
+			none := int64(-1) // EBADF, if the kernel does not find another error before
 			x.regs[r] = uint64(none)
 			continue
 		}
@@ -195,13 +206,16 @@ func (x *execution) wait() int64 {
 		}
 		for {
 			ret := x.execute()
-			if ret != -int64(unix.EWOULDBLOCK) || x.over(pollInterval*time.Millisecond) {
+			if ret != -int64(unix.EWOULDBLOCK) {
 				return ret
+			}
+			if x.over(pollInterval * time.Millisecond) {
+				return -int64(unix.EINTR)
 			}
 		}
 	}
 	if x.polled == nil {
-		return x.execute()
+		return x.interruptible()
 	}
 	if flags, err := unix.FcntlInt(uintptr(x.polled.fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK != 0 {
 		return x.execute()
@@ -218,20 +232,30 @@ func (x *execution) wait() int64 {
 	}
 }
 
+// over waits for d and tells whether the session has ended, or the call was cancelled.
+func (x *execution) over(d time.Duration) bool { return closed(d, x.quit, x.cancelled) }
+
 // over waits for d and tells whether the session has ended.
-func (s *session) over(d time.Duration) bool {
+func (s *session) over(d time.Duration) bool { return closed(d, s.quit, nil) }
+
+// closed waits for d, or until one of the channels is closed, and tells whether one is.
+func closed(d time.Duration, a, b <-chan struct{}) bool {
+	select {
+	case <-a:
+		return true
+	case <-b:
+		return true
+	default:
+	}
 	if d == 0 {
-		select {
-		case <-s.quit:
-			return true
-		default:
-			return false
-		}
+		return false
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-s.quit:
+	case <-a:
+		return true
+	case <-b:
 		return true
 	case <-t.C:
 		return false
@@ -245,6 +269,9 @@ func (x *execution) execute() int64 {
 	}
 	if x.spec.Name == "openat" {
 		fd, err := openat(int(int32(x.regs[0])), x.path(1), uint32(x.regs[2]), uint32(x.regs[3]))
+		for err == unix.EINTR && x.cancelled == nil {
+			fd, err = openat(int(int32(x.regs[0])), x.path(1), uint32(x.regs[2]), uint32(x.regs[3]))
+		}
 		if err != nil {
 			return errnoOf(err)
 		}
@@ -268,7 +295,7 @@ func (x *execution) execute() int64 {
 }
 
 // openat opens a file for a client, but nothing through the links of /proc that are none: they would lead to descriptors of the
-// server that the client has no handles for. Flags that open(2) ignores are ignored.
+// server that the client has no handles for. Flags that open(2) ignores are ignored. EINTR if a signal came while it waited.
 func openat(dir int, path string, flags, mode uint32) (int, error) {
 	const known = unix.O_ACCMODE | unix.O_CREAT | unix.O_EXCL | unix.O_TRUNC | unix.O_APPEND | unix.O_NONBLOCK | unix.O_SYNC |
 		unix.O_DSYNC | unix.O_DIRECT | unix.O_LARGEFILE | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_NOATIME | unix.O_PATH |
@@ -280,12 +307,7 @@ func openat(dir int, path string, flags, mode uint32) (int, error) {
 	if how.Flags&unix.O_CREAT != 0 || how.Flags&unix.O_TMPFILE == unix.O_TMPFILE {
 		how.Mode = uint64(mode & 0o7777)
 	}
-	for {
-		fd, err := unix.Openat2(dir, path, &how)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
+	return unix.Openat2(dir, path, &how)
 }
 
 // opened makes a handle of a descriptor that a client may have.

@@ -52,7 +52,7 @@ func (s *session) openX(f wire.Frame) error {
 func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	dir, release, ok := s.dir(o.Dir)
 	if !ok {
-		r.Ret = -int64(unix.EBADF)
+		r.Ret = -int64(s.missing(o.Dir))
 		return
 	}
 	defer release()
@@ -229,7 +229,7 @@ func (s *session) listX(f wire.Frame) error {
 func (s *session) list(l *wire.ListX, r *wire.Listed) error {
 	dir, release, ok := s.dir(l.Dir)
 	if !ok {
-		return unix.EBADF
+		return s.missing(l.Dir)
 	}
 	defer release()
 	path := l.Path

@@ -43,12 +43,12 @@ func (s *session) add(fd int) (uint32, error) {
 		unix.Close(fd)
 		return 0, unix.EMFILE
 	}
-	for s.handles[s.next] != nil {
-		s.next = (s.next + 1) & 0x7fffffff
+	for s.handles[s.first+s.next] != nil {
+		s.next = (s.next + 1) % wire.HandlesPerSession
 	}
-	n := s.next
+	n := s.first + s.next
 	s.handles[n] = h
-	s.next = (s.next + 1) & 0x7fffffff
+	s.next = (s.next + 1) % wire.HandlesPerSession
 	return n, nil
 }
 
@@ -63,6 +63,14 @@ func (s *session) get(n uint32) *handle {
 	return h
 }
 
+// missing is the error number for a handle that there is not: of an earlier session of the client, or none at all.
+func (s *session) missing(n uint32) unix.Errno {
+	if n-s.first >= wire.HandlesPerSession && n < wire.NoHandle {
+		return unix.ESTALE
+	}
+	return unix.EBADF
+}
+
 func (s *session) closeFrame(f wire.Frame) error {
 	if len(f.Payload) != 4 {
 		return fmt.Errorf("%w: CLOSE of %d bytes", wire.ErrCorrupt, len(f.Payload))
@@ -72,6 +80,9 @@ func (s *session) closeFrame(f wire.Frame) error {
 	h := s.handles[n]
 	delete(s.handles, n)
 	s.mu.Unlock()
+	if h == nil && s.missing(n) == unix.ESTALE {
+		return nil
+	}
 	if h == nil {
 		return fmt.Errorf("%w: CLOSE of handle %d, which is not open", wire.ErrCorrupt, n)
 	}

@@ -8,11 +8,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"farcall/remote"
@@ -109,24 +106,45 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, users []uint
 	}
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	// Sessions outlive ctx for as long as calls under way may take.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		bounded, done := context.WithTimeout(inner, stopTimeout)
+		defer done()
+		s.stop(bounded)
+		cancel()
+	})
 	defer stop()
+	admitted := make(chan struct{}, maxConnections)
 	for {
 		conn, err := l.Accept()
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			<-inner.Done()
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE): // sessions that end give some back
+			select {
+			case <-time.After(acceptPause):
+				continue
+			case <-ctx.Done():
+				<-inner.Done()
+				return nil
+			}
+		case err != nil:
 			return fmt.Errorf("accept: %w", err)
 		}
+		admitted <- struct{}{}
 		sessions.Go(func() {
-			peer, err := authenticate(conn, users)
+			defer func() { <-admitted }()
+			peer, identity, err := authenticate(conn, users)
 			if err != nil {
 				refusal := wire.AppendFrame(nil, wire.Frame{Op: wire.OpRefuse, Payload: []byte(err.Error())})
 				_, _ = conn.Write(refusal) // it is told why if it listens
 				conn.Close()
 			} else {
-				err = s.Serve(ctx, conn, peer)
+				err = s.serve(inner, conn, peer, identity)
 			}
 			if err != nil && ctx.Err() == nil && report != nil {
 				report(peer, err)
@@ -135,43 +153,53 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, users []uint
 	}
 }
 
+// Limits of a listener.
+const (
+	maxConnections = 1024                   // at a time; others have to wait
+	stopTimeout    = 5 * time.Second        // for calls under way when the server is stopped
+	acceptPause    = 100 * time.Millisecond // while there are no descriptors left
+)
+
 // handshakeTimeout is how long a client may take to say who it is.
 const handshakeTimeout = 30 * time.Second
 
-// authenticate says who a client is.
-func authenticate(conn net.Conn, users []uint32) (peer string, err error) {
+// authenticate says who a client is: in words, and what has to be the same for going on with a session.
+func authenticate(conn net.Conn, users []uint32) (peer, identity string, err error) {
 	if t, ok := conn.(*tls.Conn); ok {
 		ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 		defer cancel()
 		if err := t.HandshakeContext(ctx); err != nil {
-			return conn.RemoteAddr().String(), err
+			return conn.RemoteAddr().String(), "", err
 		}
-		return conn.RemoteAddr().String() + " " + t.ConnectionState().PeerCertificates[0].Subject.CommonName, nil
+		cert := t.ConnectionState().PeerCertificates[0]
+		return conn.RemoteAddr().String() + " " + cert.Subject.CommonName, "certificate " + string(cert.Raw), nil
 	}
 	if a, ok := conn.RemoteAddr().(remote.VsockAddr); ok {
+		host := fmt.Sprintf("vsock %d", a.CID)
 		if _, any := conn.(anyConn); any {
-			return "vsock " + a.String(), nil
+			return "vsock " + a.String(), host, nil
 		}
-		return "vsock " + a.String(), vsockPeer(a)
+		return "vsock " + a.String(), host, vsockPeer(a)
 	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
-		return conn.RemoteAddr().String(), nil
+		host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+		return conn.RemoteAddr().String(), "host " + host, nil
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return "unknown", fmt.Errorf("peer credentials: %w", err)
+		return "unknown", "", fmt.Errorf("peer credentials: %w", err)
 	}
 	var cred *unix.Ucred
 	cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
 	if err = errors.Join(cerr, err); err != nil {
-		return "unknown", fmt.Errorf("peer credentials: %w", err)
+		return "unknown", "", fmt.Errorf("peer credentials: %w", err)
 	}
 	peer = fmt.Sprintf("uid %d, pid %d", cred.Uid, cred.Pid)
 	if !slices.Contains(users, cred.Uid) {
-		return peer, fmt.Errorf("user %d may not connect", cred.Uid)
+		return peer, "", fmt.Errorf("user %d may not connect", cred.Uid)
 	}
-	return peer, nil
+	return peer, fmt.Sprintf("uid %d", cred.Uid), nil
 }
 
 // ChangeRoot makes a directory the root of all that the process, and so its clients, can name. The Server has to exist already.
@@ -183,54 +211,6 @@ func ChangeRoot(dir string) error {
 	}
 	if err := unix.Chdir("/"); err != nil {
 		return fmt.Errorf("chdir / in %s: %w", dir, err)
-	}
-	return nil
-}
-
-// A User is whom the server acts as.
-type User struct {
-	UID, GID int
-	Groups   []int // besides GID
-}
-
-// FindUser looks for a user of this host, by name or number.
-//
-// Errors: those of user.Lookup.
-func FindUser(name string) (u User, err error) {
-	found, err := user.Lookup(name)
-	if err != nil {
-		var byNumber error
-		if found, byNumber = user.LookupId(name); byNumber != nil {
-			return u, err
-		}
-	}
-	groups, err := found.GroupIds()
-	if err != nil {
-		return u, err
-	}
-	for _, n := range append([]string{found.Uid, found.Gid}, groups...) {
-		id, err := strconv.Atoi(n)
-		if err != nil {
-			return u, fmt.Errorf("user %s: id %q: %w", name, n, err)
-		}
-		u.Groups = append(u.Groups, id)
-	}
-	u.UID, u.GID, u.Groups = u.Groups[0], u.Groups[1], u.Groups[2:]
-	return u, nil
-}
-
-// Become makes the whole process the user, for good.
-//
-// Errors: EPERM without the capabilities; other errnos of setgroups(2), setgid(2) and setuid(2).
-func (u User) Become() error {
-	if err := syscall.Setgroups(u.Groups); err != nil {
-		return fmt.Errorf("setgroups: %w", err)
-	}
-	if err := syscall.Setgid(u.GID); err != nil {
-		return fmt.Errorf("setgid: %w", err)
-	}
-	if err := syscall.Setuid(u.UID); err != nil {
-		return fmt.Errorf("setuid: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@
 package server
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,9 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"farcall/remote/link"
 	"farcall/remote/stream"
 	"farcall/remote/wire"
 
@@ -37,6 +38,12 @@ type Options struct {
 	// Bind is what clients may listen on, or have as the address of a datagram socket; without any, nothing but addresses that the
 	// kernel chooses for the latter.
 	Bind []Destination
+	// Grace is how long a session that has lost its connection can be resumed, with all that it has open. 0: not at all.
+	Grace time.Duration
+
+	// MaxKept is how many bytes of answers a session keeps until the client has acknowledged them, 0 means 32 MiB. A session that had to
+	// drop some can not be resumed by a client that lacks them.
+	MaxKept int
 
 	// Audit, if not nil, is told of each call that was executed or refused, after it. It is called by several goroutines.
 	Audit func(*Record)
@@ -47,6 +54,8 @@ type Server struct {
 	opts   Options
 	arenas arenas
 	proc   int // /proc/self/fd, -1 if there is no /proc
+
+	sessions sessions
 }
 
 // New makes a server. It has to be called before the process changes its root directory. The process should have a umask of 0, as clients apply that of the program (umask(2)).
@@ -57,6 +66,9 @@ func New(opts Options) *Server {
 	if opts.MaxWaiting == 0 {
 		opts.MaxWaiting = 64
 	}
+	if opts.MaxKept == 0 {
+		opts.MaxKept = 32 << 20
+	}
 	s := &Server{opts: opts, proc: -1}
 	// O_PATH keeps it out of reach of reads, and the number of our process is in it for good.
 	if fd, err := unix.Open("/proc/self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
@@ -65,79 +77,121 @@ func New(opts Options) *Server {
 	return s
 }
 
-const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapLease
+const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel | wire.CapLease
 
 // A session is what one client has open.
 type session struct {
 	*Server
-	peer    string
-	waiting chan struct{} // a token for each call that waits
-	quit    chan struct{}
+	peer     string
+	identity string        // who may resume it
+	waiting  chan struct{} // a token for each call that waits
+	quit     chan struct{}
+	busy     atomic.Int32 // requests under way
 
 	mux *stream.Mux
 
 	leases *leases // nil: nothing is leased
 
-	out sync.Mutex // writes of frames
-	w   io.Writer
+	link   *link.Link
+	ticket wire.Ticket
+	expiry *time.Timer // of a session without a connection; guarded by sessions.mu
 
 	mu      sync.Mutex
 	handles map[uint32]*handle
-	next    uint32
+	first   uint32             // of the numbers of handles
+	next    uint32             // less first
 	sockets map[uint32]*socket // by stream
+	cancels map[uint64]func()  // of requests that wait
 
 	accepted atomic.Uint32
 }
 
 // Serve serves one session until the client ends it, conn fails or ctx is done, and closes conn. Who may connect has been decided
-// before; peer names the client in the audit log.
+// before; peer names the client in the audit log. With Options.Grace, the session outlives conn, and goes on when the same peer
+// connects, and resumes it, in time: Serve returns when the session is over. Of a connection that resumes one, it returns when that has failed.
 //
-// Errors: nil if the client closed the connection between two frames; wire.ErrCorrupt; those of conn; ctx.Err.
+// Errors: nil if the client closed the connection between two frames, or said that the session is over; wire.ErrCorrupt; those of conn; ctx.Err.
 func (s *Server) Serve(ctx context.Context, conn io.ReadWriteCloser, peer string) error {
+	return s.serve(ctx, conn, peer, peer)
+}
+
+func (s *Server) serve(ctx context.Context, conn io.ReadWriteCloser, peer, identity string) error {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	l := link.New(conn, s.opts.MaxKept, nil)
+	err := s.begin(ctx, conn, l, peer, identity)
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed):
+		err = nil
+	case errors.Is(err, wire.ErrCorrupt) || errors.Is(err, errVersion) || errors.Is(err, errUnknown) || errors.Is(err, errStopping):
+		// The session is over in any case.
+		l.Refuse(err)
+	}
+	l.End(nil)
+	conn.Close()
+	return err
+}
+
+// begin reads the first frame, and serves what it begins.
+func (s *Server) begin(ctx context.Context, conn io.ReadWriteCloser, l *link.Link, peer, identity string) error {
+	d, limited := conn.(interface{ SetReadDeadline(time.Time) error })
+	if limited {
+		_ = d.SetReadDeadline(time.Now().Add(handshakeTimeout)) // an error shows when reading
+	}
+	f, r, err := l.First()
+	if err != nil {
+		return err
+	}
+	if limited {
+		_ = d.SetReadDeadline(time.Time{})
+	}
+	if f.Op == wire.OpResume {
+		return s.resume(ctx, conn, r, f, identity)
+	}
 	ses := &session{
-		Server: s, peer: peer, w: conn, handles: map[uint32]*handle{}, sockets: map[uint32]*socket{},
+		Server: s, peer: peer, identity: identity, link: l, handles: map[uint32]*handle{}, sockets: map[uint32]*socket{}, cancels: map[uint64]func(){},
 		waiting: make(chan struct{}, s.opts.MaxWaiting), quit: make(chan struct{}),
 	}
 	ses.mux = stream.New(maxStreams, ses.send)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	if err := s.sessions.enter(ses); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { l.End(ctx.Err()) })
 	defer func() {
 		stop()
+		s.sessions.leave(ses)
 		close(ses.quit)
-		conn.Close()
+		ses.cancelAll()
 		ses.leases.close()
 		ses.mux.Close()
 		ses.closeAll()
 	}()
-	err := ses.run(conn)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed):
-		return nil
-	case errors.Is(err, wire.ErrCorrupt) || errors.Is(err, errVersion):
-		_ = ses.send(wire.Frame{Op: wire.OpRefuse, Payload: []byte(err.Error())}) // the session is over in any case
+	err = ses.hello(f)
+	if err == nil {
+		err = ses.run()
 	}
+	if errors.Is(err, wire.ErrCorrupt) || errors.Is(err, errVersion) {
+		l.Refuse(err)
+	}
+	l.End(err)
 	return err
 }
 
 var errVersion = errors.New("no common version of the protocol")
 
-func (s *session) run(conn io.Reader) error {
-	r := bufio.NewReaderSize(conn, 64<<10)
-	f, err := wire.ReadFrame(r, nil)
-	if err != nil {
-		return err
-	}
-	if err := s.hello(f); err != nil {
-		return err
-	}
+func (s *session) run() error {
 	buf := make([]byte, 64<<10)
 	for {
-		f, err := wire.ReadFrame(r, buf)
+		f, err := s.link.Receive(buf)
 		if err != nil {
 			return err
 		}
-		if err := s.handle(f); err != nil {
+		s.busy.Add(1)
+		err = s.handle(f)
+		s.busy.Add(-1)
+		if err != nil {
 			return err
 		}
 	}
@@ -154,6 +208,7 @@ func (s *session) hello(f wire.Frame) error {
 	if h.Min > wire.Version || h.Max < wire.Version {
 		return fmt.Errorf("%w: the client speaks %d to %d, this server %d", errVersion, h.Min, h.Max, wire.Version)
 	}
+	s.first = h.Turn * wire.HandlesPerSession
 	w := wire.Welcome{
 		Version: wire.Version, Caps: h.Caps & capabilities, UID: uint32(unix.Geteuid()), GID: uint32(unix.Getegid()),
 	}
@@ -172,6 +227,13 @@ func (s *session) hello(f wire.Frame) error {
 	}
 	for i, field := range [...][65]byte{u.Sysname, u.Nodename, u.Release, u.Version, u.Machine, u.Domainname} {
 		w.Uname[i] = unix.ByteSliceToString(field[:])
+	}
+	if h.Caps&wire.CapResume != 0 && s.opts.Grace > 0 {
+		w.Caps |= wire.CapResume
+		w.Ticket, w.Grace = s.issue(), uint32(min(s.opts.Grace.Milliseconds(), 1<<32-1))
+		s.link.OnLoss(s.park)
+	} else {
+		s.link.Once()
 	}
 	return s.send(wire.Frame{Op: wire.OpWelcome, ID: f.ID, Payload: w.Encode()})
 }
@@ -197,13 +259,17 @@ func (s *session) handle(f wire.Frame) error {
 		return s.reset(f)
 	case wire.OpData, wire.OpWindow, wire.OpEOF:
 		return s.mux.Handle(f)
+	case wire.OpCancel:
+		return s.cancel(f)
+	case wire.OpBye:
+		return io.EOF
 	case wire.OpPing:
 		return s.send(wire.Frame{Op: wire.OpPong, ID: f.ID, Payload: f.Payload})
 	}
 	return fmt.Errorf("%w: %v is not for a server", wire.ErrCorrupt, f.Op)
 }
 
-// send sends a frame, and before an answer what has changed until then.
+// send sends a frame, and before an answer what has changed until then. Without a connection it is kept until there is one.
 func (s *session) send(f wire.Frame) error {
 	if s.leases != nil && f.ID != 0 {
 		s.leases.tell()
@@ -212,9 +278,5 @@ func (s *session) send(f wire.Frame) error {
 }
 
 func (s *session) write(f wire.Frame) error {
-	b := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f)
-	s.out.Lock()
-	defer s.out.Unlock()
-	_, err := s.w.Write(b)
-	return err
+	return s.link.Send(wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f))
 }

@@ -109,6 +109,13 @@ func (m *Mux) Handle(f wire.Frame) error {
 func (m *Mux) Close() {
 	m.mu.Lock()
 	m.closed = true
+	m.mu.Unlock()
+	m.Reset()
+}
+
+// Reset ends all streams that there are: the other side has forgotten them.
+func (m *Mux) Reset() {
+	m.mu.Lock()
 	all := m.streams
 	m.streams = map[uint32]*Stream{}
 	m.mu.Unlock()

@@ -50,8 +50,13 @@ const (
 	OpBind     Op = 32 // client: make a socket with an address; answered by OpDialed
 	OpListen   Op = 33 // client: have it listen; answered by OpDialed
 	OpAccepted Op = 34 // server, no answer: somebody has connected
+	OpAck      Op = 48 // either side, no answer: how much has arrived
+	OpResume   Op = 49 // client: the first frame of a connection that goes on with a session
+	OpResumed  Op = 50 // server: the answer to it
+	OpCancel   Op = 51 // client, no answer: a request need not wait any longer
+	OpBye      Op = 52 // client, no answer: the session is over
 
-	OpInvalidate Op = 48 // server, no answer: what was leased has changed
+	OpInvalidate Op = 64 // server, no answer: what was leased has changed
 )
 
 var opNames = [...]string{
@@ -59,6 +64,7 @@ var opNames = [...]string{
 	OpOpenX: "OPENX", OpOpened: "OPENED", OpListX: "LISTX", OpListed: "LISTED", OpPing: "PING", OpPong: "PONG",
 	OpDial: "DIAL", OpDialed: "DIALED", OpData: "DATA", OpWindow: "WINDOW", OpEOF: "EOF", OpReset: "RESET",
 	OpBind: "BIND", OpListen: "LISTEN", OpAccepted: "ACCEPTED",
+	OpAck: "ACK", OpResume: "RESUME", OpResumed: "RESUMED", OpCancel: "CANCEL", OpBye: "BYE",
 	OpInvalidate: "INVALIDATE",
 }
 

@@ -124,7 +124,7 @@ func FuzzApply(f *testing.F) {
 
 func FuzzMessages(f *testing.F) {
 	statx := make([]byte, StatxSize)
-	f.Add((&Hello{1, 1, 3}).Encode())
+	f.Add((&Hello{Min: 1, Max: 1, Caps: 3}).Encode())
 	f.Add((&Welcome{Version: 1, Groups: []uint32{1}, Uname: [6]string{"Linux"}}).Encode())
 	f.Add((&OpenX{Path: "/x"}).Encode())
 	f.Add((&Opened{Statx: statx, Whole: true, Closed: true, Data: []byte("d")}).Encode())

@@ -17,15 +17,17 @@ const (
 	CapListX                        // LISTX
 	CapDial                         // DIAL
 
-	CapBind Capability = 1 << 8 // BIND, LISTEN and ACCEPTED
-
-	CapLease Capability = 1 << 16 // INVALIDATE
+	CapBind   Capability = 1 << 8  // BIND, LISTEN and ACCEPTED
+	CapResume Capability = 1 << 16 // ACK, RESUME and BYE
+	CapCancel Capability = 1 << 17 // CANCEL
+	CapLease  Capability = 1 << 24 // INVALIDATE
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.
 type Hello struct {
 	Min, Max uint16
 	Caps     Capability
+	Turn     uint32 // which of the client's sessions this is, one after the other: 0 to MaxTurn
 }
 
 // Encode makes the payload.
@@ -33,7 +35,8 @@ func (h *Hello) Encode() []byte {
 	b := append([]byte(nil), magic...)
 	b = binary.LittleEndian.AppendUint16(b, h.Min)
 	b = binary.LittleEndian.AppendUint16(b, h.Max)
-	return binary.LittleEndian.AppendUint64(b, uint64(h.Caps))
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.Caps))
+	return binary.LittleEndian.AppendUint32(b, h.Turn)
 }
 
 // Decode reads a payload. What a later version puts behind it is ignored.
@@ -46,6 +49,13 @@ func (h *Hello) Decode(b []byte) error {
 	if c.bad || h.Min > h.Max {
 		return corrupt("HELLO is too short or has no version")
 	}
+	h.Turn = 0
+	if len(c.b) > 0 { // clients that have one session only need not say so
+		h.Turn = c.u32()
+	}
+	if c.bad || h.Turn > MaxTurn {
+		return corrupt("HELLO has a bad turn")
+	}
 	return nil
 }
 
@@ -56,6 +66,9 @@ type Welcome struct {
 	UID, GID uint32 // effective ones
 	Groups   []uint32
 	Uname    [6]string // sysname, nodename, release, version, machine, domainname (uname(2))
+
+	Ticket Ticket // with CapResume
+	Grace  uint32 // with CapResume: milliseconds for which the session can be resumed
 }
 
 // Encode makes the payload.
@@ -73,6 +86,9 @@ func (w *Welcome) Encode() []byte {
 	for _, s := range w.Uname {
 		b = appendText(b, s)
 	}
+	if w.Caps&CapResume != 0 {
+		b = binary.LittleEndian.AppendUint32(w.Ticket.append(b), w.Grace)
+	}
 	return b
 }
 
@@ -88,6 +104,10 @@ func (w *Welcome) Decode(b []byte) error {
 	}
 	for i := range w.Uname {
 		w.Uname[i] = c.text()
+	}
+	if w.Caps&CapResume != 0 {
+		w.Ticket.take(&c)
+		w.Grace = c.u32()
 	}
 	if c.bad {
 		return corrupt("WELCOME is too short")

@@ -217,6 +217,14 @@ func (s *Space) ReadV(ranges []decode.Range) {
 	}
 }
 
+// Interrupted is closed when the program that Else belongs to is interrupted; nil if that cannot be told.
+func (s *Space) Interrupted() <-chan struct{} {
+	if i, ok := s.Else.(interface{ Interrupted() <-chan struct{} }); ok {
+		return i.Interrupted()
+	}
+	return nil
+}
+
 // Write implements Writer.
 func (s *Space) Write(addr uint64, b []byte) (int, error) {
 	if off := addr - spaceBase; off < uint64(len(s.b)) {

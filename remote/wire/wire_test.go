@@ -204,7 +204,7 @@ func TestFrames(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	statx := bytes.Repeat([]byte{7}, StatxSize)
-	hello, welcome := Hello{1, 3, CapListX}, Welcome{Version: 1, Caps: 3, UID: 5, GID: 6, Groups: []uint32{7}, Uname: [6]string{"Linux", "far"}}
+	hello, welcome := Hello{Min: 1, Max: 3, Caps: CapListX}, Welcome{Version: 1, Caps: 3, UID: 5, GID: 6, Groups: []uint32{7}, Uname: [6]string{"Linux", "far"}}
 	open, list := OpenX{1, 2, 3, 4, 5, 0, "/p"}, ListX{1, 2, 3, 4, "/p"}
 	opened, failed := Opened{Ret: 9, Statx: statx, Listed: true, Path: "/d", Entries: []Entry{{Name: "x"}}}, Opened{Ret: -2}
 	whole := Opened{Whole: true, Closed: true, Leased: true, Statx: statx, Data: []byte("data")}

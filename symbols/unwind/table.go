@@ -151,6 +151,17 @@ func (t *Table) starts(addr uint64) bool {
 // maxEntryCode is how long the code at the entry point of a file without symbols is taken to be.
 const maxEntryCode = 64
 
+// Function is where the function begins that an in-file address is in, by the frame information. What a compiler has moved out of a function is
+// one of its own.
+func (t *Table) Function(addr uint64) (start uint64, ok bool) {
+	for _, f := range []*frames{&t.ehFrame, &t.debugFrame} {
+		if d, ok := f.find(addr); ok {
+			return d.start, true
+		}
+	}
+	return 0, false
+}
+
 // Covers reports whether the table says how to leave the function at an in-file address.
 func (t *Table) Covers(addr uint64) bool {
 	if t.goCode {

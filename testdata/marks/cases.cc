@@ -103,6 +103,52 @@ static void signals()
 	outside();
 }
 
+static sigjmp_buf out;
+
+static void leap(int) { siglongjmp(out, 1); }
+
+static void *steady(void *)
+{
+	for (int i = 0; i < 300; i++) {
+		FARCALL_REGION("steady");
+		inside();
+	}
+	return nullptr;
+}
+
+// A handler leaves marks by siglongjmp, at ever later points of them, while another thread marks.
+static void leaping()
+{
+	sigset_t alarm;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm, nullptr);
+	pthread_t t;
+	pthread_create(&t, nullptr, steady, nullptr);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
+	struct sigaction sa;
+	memset(&sa, 0, sizeof sa);
+	sa.sa_handler = leap;
+	sigaction(SIGALRM, &sa, nullptr);
+	static farcall_region r;
+	static volatile int i;
+	for (i = 0; i < 300; i++)
+		if (!sigsetjmp(out, 1)) {
+			struct itimerval once = {{0, 0}, {0, 1 + i % 100 * 10}};
+			setitimer(ITIMER_REAL, &once, nullptr);
+			FARCALL_BEGIN(&r, "left");
+			inside();
+			FARCALL_END(&r);
+			for (;;)
+				pause();
+		}
+	pthread_join(t, nullptr);
+	if (farcall_gave_up_ != 0)
+		_exit(9);
+	FARCALL_REGION("after");
+	inside();
+}
+
 static farcall_region shared;
 
 static void *ender(void *)
@@ -185,7 +231,7 @@ static void unfinished()
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*f)(); } cases[] = {
-		{"exception", exception}, {"longjump", longjump}, {"forked", forked}, {"executed", executed}, {"signals", signals},
+		{"exception", exception}, {"longjump", longjump}, {"forked", forked}, {"executed", executed}, {"signals", signals}, {"leaping", leaping},
 		{"thread", otherThread},
 		{"interleaved", interleaved}, {"functions", functions}, {"jumped", jumpedFunctions}, {"unfinished", unfinished},
 	};
