@@ -48,7 +48,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REAL_STRACE", realStrace)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache")) // HOME is not there
-			env.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // go tool pprof is built when it is first used
+			env.Setenv("GOCACHE", strings.TrimSpace(string(cache)))            // go tool pprof is built when it is first used
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
