@@ -13,7 +13,7 @@ TESTFLAGS ?= ./...
 BENCHFLAGS ?=
 FUZZ_SECONDS ?= 120
 
-.PHONY: all build test check format vet lint arm64 generate generated race fuzz demo-remote test-cpython test-remote bench vulnerabilities needs clean
+.PHONY: all build test check format vet lint arm64 generate generated race fuzz demo-remote test-cpython test-remote bench bench-remote vulnerabilities needs clean
 
 all: build
 
@@ -64,6 +64,9 @@ test-remote: ## the long form of the tests of remote files; needs root
 
 bench: ## farcall beside strace and perf trace, interleaved; Markdown on stdout
 	$(CHECK_GO) run ./internal/bench $(BENCHFLAGS)
+
+bench-remote: ## farcall proxy beside sshfs, over a link of 0, 1 and 20 ms; needs root, sshfs and sftp-server
+	$(CHECK_GO) run ./internal/bench/remote $(BENCHFLAGS)
 
 vulnerabilities: ## known ones in what is linked; asks the Go vulnerability database, so it is no part of check
 	$(TOOL) govulncheck ./...

@@ -74,7 +74,7 @@ http { access_log /home/access.log; client_body_temp_path /tmp/1; proxy_temp_pat
 			t.Fatal(err)
 		}
 		cmd := exec.Command(self)
-		cmd.Args = append([]string{"farcall", "proxy", "--to", "unix://" + h.sock, "--net", "remote", "--cwd", "/home", "--"}, args...)
+		cmd.Args = append([]string{"farcall", "proxy", "--to", "unix://" + h.sock, "--no-profile", "--net", "remote", "--cwd", "/home", "--"}, args...)
 		cmd.Env = farEnv
 		var stderr strings.Builder
 		cmd.Stdout, cmd.Stderr = &stderr, &stderr

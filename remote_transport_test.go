@@ -57,7 +57,7 @@ func reads(t *testing.T, path, to string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Args = []string{"farcall", "proxy", "--to", to, "--view", "prefix=/r", "--net", "remote", "--", "bash", "-c",
+	cmd.Args = []string{"farcall", "proxy", "--to", to, "--view", "prefix=/r", "--no-profile", "--net", "remote", "--", "bash", "-c",
 		"cat /r$0; echo more >> /r$0; cat < /dev/tcp/127.0.0.1/$1", file, fmt.Sprint(l.Addr().(*net.TCPAddr).Port)}
 	cmd.Env = append(os.Environ(), "PATH="+path+":"+os.Getenv("PATH"))
 	var stderr bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,7 +47,8 @@ func TestScript(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REAL_STRACE", realStrace)
-			env.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // go tool pprof is built when it is first used
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache")) // HOME is not there
+			env.Setenv("GOCACHE", strings.TrimSpace(string(cache)))            // go tool pprof is built when it is first used
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,6 +50,8 @@ type proxyOptions struct {
 	which       string
 	stats       string
 	cache       string
+	savers      string
+	noProfile   bool
 	net         string
 	tls         string
 	onLoss      string
@@ -99,7 +102,9 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.StringVar(&o.which, "which", "", "say where `PATH` leads, and stop")
 	f.StringVar(&o.stats, "stats", "", "write counters to `FILE` when the program has ended")
 	f.StringVar(&o.net, "net", "local", "connect sockets from this host, or from the other (`local|remote`)")
-	f.StringVar(&o.cache, "cache", "1s", "believe what is known about names and attributes for this `TIME`; strict: ask every time")
+	f.StringVar(&o.cache, "cache", "lease", "how long what is known is believed: until the server tells of a change, not at all, or for a time (`lease[=TIME]|strict|ttl=TIME`)")
+	f.StringVar(&o.savers, "saver", "all", "how round trips are saved: a `LIST` of start, lists, contents, writes, profile, all, none, -NAME")
+	f.BoolVar(&o.noProfile, "no-profile", false, "neither use nor keep what the command asked for last time")
 	f.StringVar(&o.onLoss, "on-loss", "", "if the connection is lost: calls wait until there is another, by default 60s at most, where the server can be connected to again; or they fail with EIO; or the programs are killed (`wait[=TIME]|eio|kill`)")
 	f.BoolVarP(&o.debug, "debug", "d", false, "say what is done with each call")
 	return cmd
@@ -189,6 +194,12 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	if err := o.programOptions(&run, regions); err != nil {
 		return err
 	}
+	if run.Caching, err = parseCaching(o.cache); err != nil {
+		return err
+	}
+	if run.Savers, err = proxy.ParseSavers(o.savers); err != nil {
+		return &message.Error{Text: "invalid --saver argument: " + err.Error()}
+	}
 	switch o.net {
 	case "local":
 	case "remote":
@@ -198,12 +209,6 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	}
 	if o.patience, run.Kill, err = o.parseOnLoss(); err != nil {
 		return err
-	}
-	if o.cache != "strict" {
-		run.TTL, err = time.ParseDuration(o.cache)
-		if err != nil || run.TTL < 0 {
-			return &message.Error{Text: "invalid --cache argument: '" + o.cache + "'", Remedy: "it is strict, or a time such as 500ms or 3s"}
-		}
 	}
 	switch {
 	case o.mechanism == "ptrace" || (o.naive || regions) && o.mechanism == "auto":
@@ -231,10 +236,10 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	if regions {
 		run.Regions.Notice = func(_ int, err error) { messages.Warn(err.Error()) }
 	}
-	if run.Conn, err = connect(o, std.Err); err != nil {
-		return err
+	run.Connect = func(c client.Options) (*client.Conn, error) { return connect(o, c, std.Err) }
+	if !o.noProfile && !o.naive && run.Savers.Has(proxy.SaveProfile) && run.Caching.TTL > 0 {
+		defer o.profile(&run, messages)()
 	}
-	defer run.Conn.Close()
 	var trace *proxyTrace
 	if o.trace != "" {
 		if trace, err = newProxyTrace(o.trace, o.traceFormat); err != nil {
@@ -248,10 +253,14 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 			return terr
 		}
 	}
-	if o.stats != "" {
+	if o.stats != "" && run.Conn != nil {
 		if serr := writeStats(o.stats, &run); err == nil {
 			err = serr
 		}
+	}
+	var told *message.Error
+	if errors.As(err, &told) {
+		return told
 	}
 	if err != nil {
 		return message.Fail("%v", err)
@@ -317,14 +326,61 @@ func programPath(word string, v proxy.View) string {
 	return searchPath(word, strings.Join(here, ":"))
 }
 
+// parseCaching reads --cache.
+func parseCaching(s string) (c proxy.Caching, err error) {
+	const elsewhere = time.Second // what cannot be leased
+	switch s {
+	case "strict":
+		return c, nil
+	case "lease":
+		return proxy.Caching{TTL: elsewhere, Lease: true}, nil
+	}
+	ttl, lease := strings.CutPrefix(s, "lease=")
+	if lease {
+		c.Lease = true
+	} else {
+		c.Contents = true
+		ttl = strings.TrimPrefix(s, "ttl=")
+	}
+	if c.TTL, err = time.ParseDuration(ttl); err != nil || c.TTL < 0 {
+		return c, &message.Error{Text: "invalid --cache argument: '" + s + "'", Remedy: "it is lease, strict, lease=TIME or ttl=TIME, with a time such as 500ms or 3s"}
+	}
+	return c, nil
+}
+
+// profile has the run use the command's profile, and returns what keeps what it becomes.
+func (o *proxyOptions) profile(run *proxy.Run, messages *message.Printer) (keep func()) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return func() {} // there is no place for it
+	}
+	server := o.to
+	if server == "" {
+		server = o.command
+	}
+	key := proxy.ProfileKey(server, run.Args, run.Dir)
+	file := proxy.ProfileFile(filepath.Join(dir, "farcall"), key)
+	if run.Profile, err = proxy.ReadProfile(file, key); err != nil {
+		messages.Warn("what was learned last time is not used: " + err.Error())
+	}
+	return func() {
+		if run.Conn == nil || run.Conn.Counts().RoundTrips == 0 && len(run.Profile.Uses) == 0 {
+			return
+		}
+		if err := run.Profile.Write(file); err != nil && o.debug {
+			messages.Warn("what was learned is not kept: " + err.Error())
+		}
+	}
+}
+
 // connect begins the session.
-func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
+func connect(o proxyOptions, begin client.Options, stderr io.Writer) (*client.Conn, error) {
 	if o.command != "" {
 		c, err := remote.DialCommand(o.command, stderr)
 		if err != nil {
 			return nil, message.Fail("%v", err)
 		}
-		conn, err := client.New(c)
+		conn, err := client.Start(c, begin)
 		if err != nil {
 			return nil, &message.Error{Text: o.command + ": " + err.Error(), Remedy: "the command has to run 'farcall serve --stdio'"}
 		}
@@ -348,10 +404,9 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 	if err != nil {
 		return nil, &message.Error{Text: err.Error(), Remedy: "is 'farcall serve --listen " + o.to + "' running?"}
 	}
-	var lasting client.Lasting
 	if o.patience > 0 && !a.StartsServer() {
 		messages := &message.Printer{W: stderr, Name: "farcall"}
-		lasting = client.Lasting{Redial: dial, Patience: o.patience, Connected: func(again bool) {
+		begin.Lasting = client.Lasting{Redial: dial, Patience: o.patience, Connected: func(again bool) {
 			if again {
 				messages.Warn("connected again")
 				return
@@ -359,7 +414,7 @@ func connect(o proxyOptions, stderr io.Writer) (*client.Conn, error) {
 			messages.Warn(fmt.Sprintf("connection to the server lost, trying again for %v", o.patience))
 		}}
 	}
-	conn, err := client.NewLasting(c, lasting)
+	conn, err := client.Start(c, begin)
 	if err != nil {
 		return nil, message.Fail("%s: %v", o.to, err)
 	}

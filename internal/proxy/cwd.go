@@ -58,13 +58,44 @@ func (ds *directories) of(stub string) *directory {
 
 // enter opens a directory of the server and makes its stub. A negative ret is the error.
 func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err error) {
-	// With "." behind it, the directory has to be searchable, as for chdir(2).
-	ask := strings.TrimSuffix(path, "/") + "/."
-	const flags = unix.O_PATH | unix.O_DIRECTORY
-	r, err := p.conn.OpenX(&wire.OpenX{Dir: dir, Path: ask, Flags: flags})
+	turn := p.cache.now()
+	r, err := p.conn.OpenX(entering(dir, path))
 	if err != nil {
 		return nil, 0, err
 	}
+	if r.Path != "" {
+		p.cache.opened(turn, r.Path, false, r, false)
+		p.cache.profile.note(useLink, r.Path, 0)
+	}
+	return p.entered(path, r)
+}
+
+// known returns the directory that a chdir is about if it has been one before and is still there, nil if the server has to be asked.
+func (q *request) known() *directory {
+	_, name, ok := q.question()
+	if !ok || q.name != "chdir" || !q.cache.isRealDir(name) {
+		return nil
+	}
+	k := q.cache.look(name, false)
+	if k == nil || k.errno != 0 {
+		return nil
+	}
+	q.dirs.mu.Lock()
+	defer q.dirs.mu.Unlock()
+	d := q.dirs.byInode[inodeOf(k.statx)]
+	if d == nil || d.path != name {
+		return nil
+	}
+	return d
+}
+
+// entering opens a directory that is to be a working directory. With "." behind it, it has to be searchable, as for chdir(2).
+func entering(dir uint32, path string) *wire.OpenX {
+	return &wire.OpenX{Dir: dir, Path: strings.TrimSuffix(path, "/") + "/.", Flags: unix.O_PATH | wire.OpenDirectory}
+}
+
+// entered makes the stub of a directory that has been opened.
+func (p *Proxy) entered(path string, r *wire.Opened) (d *directory, ret int64, err error) {
 	if r.Ret < 0 {
 		return nil, r.Ret, nil
 	}
@@ -76,7 +107,7 @@ func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err err
 		p.conn.CloseHandle(uint32(r.Ret))
 		return d, 0, nil
 	}
-	o := &object{path: r.Path, flags: flags, statx: r.Statx, handle: uint32(r.Ret), held: true}
+	o := &object{path: r.Path, flags: unix.O_PATH | wire.OpenDirectory, statx: r.Statx, handle: uint32(r.Ret), held: true}
 	if o.path == "" { // no /proc there
 		o.path = path
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
-	"time"
 
 	"farcall/remote/wire"
 	"farcall/syscalls"
@@ -15,7 +14,10 @@ import (
 )
 
 // Handle decides about a call and answers it, or returns the part of that which waits for the server, to be run anywhere.
-func (p *Proxy) Handle(t Trap) (rest func()) {
+func (p *Proxy) Handle(t Trap) (rest func()) { return p.decide(t, false) }
+
+// decide is Handle; arrived tells that the call has waited for what was written.
+func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 	abi, nr, args := t.Call()
 	if p.opts.Events == nil && p.objects.none(abi, nr) && !p.network.Datagrams() {
 		p.counts.local.Add(1)
@@ -44,6 +46,11 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		}()
 	}
 	q.name = q.desc.Name
+	if !arrived {
+		if rest := p.arrived(t, q.name); rest != nil {
+			return rest
+		}
+	}
 	q.elsewhere = !p.wanted(t, q.desc)
 	q.desc = q.desc.Match(&q.args, false)
 	q.roles = rolesOf(q.desc, nativeABI)
@@ -100,7 +107,7 @@ func (p *Proxy) Handle(t Trap) (rest func()) {
 		f = carry
 	}
 	return func() {
-		if q.askDirectory() {
+		if q.askAttributes() || q.askDirectory() {
 			return
 		}
 		p.counts.remote.Add(1)
@@ -201,7 +208,7 @@ func (q *request) quickStat() bool {
 
 // stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
 func (q *request) stillTrue(o *object) bool {
-	return q.cache.ttl > 0 && !o.writable() && !q.cache.isHot(o.statx) && o.turn == q.cache.now() && (o.filled.Load() || time.Since(o.opened) < q.cache.ttl)
+	return !o.writable() && !q.cache.isHot(o.statx) && q.cache.still(o)
 }
 
 func flagsReg(name string) int {
@@ -308,7 +315,7 @@ func carry(q *request) {
 		q.refreshMappings()
 	}
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
-		q.cache.flush()
+		q.forget(f.name, ret)
 	}
 	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
 		q.here()

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"path"
 	"strings"
+	"time"
 
+	"farcall/remote/client"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -41,8 +43,9 @@ var questions = map[string]question{
 	"lgetxattr":  {no, xattrAnswer(-int64(unix.ENODATA))},
 	"listxattr":  {yes, xattrAnswer(0)},
 	"llistxattr": {no, xattrAnswer(0)},
-	"open":       {yes, absentOnly},
-	"openat":     {yes, absentOnly},
+	"open":       {unless(1, unix.O_NOFOLLOW), openKnown},
+	"openat":     {unless(2, unix.O_NOFOLLOW), openKnown},
+	"statfs":     {yes, absentOnly},
 	"execve":     {yes, absentOnly},
 	"chdir":      {yes, absentOnly},
 }
@@ -81,7 +84,11 @@ func accessAnswer(reg int) func(*request, *known) bool {
 
 func linkAnswer(buf int) func(*request, *known) bool {
 	return func(q *request, k *known) bool {
-		if !k.listed || statxOf(k.statx).Mode&unix.S_IFMT != unix.S_IFLNK {
+		if modeOf(k.statx) != unix.S_IFLNK {
+			q.fault(unix.EINVAL)
+			return true
+		}
+		if k.from == "" {
 			return false
 		}
 		b := []byte(k.target)[:min(uint64(len(k.target)), q.args[buf+1])]
@@ -94,7 +101,7 @@ func linkAnswer(buf int) func(*request, *known) bool {
 
 func xattrAnswer(v int64) func(*request, *known) bool {
 	return func(q *request, k *known) bool {
-		if !k.listed || !k.noXattrs || strings.HasSuffix(q.name, "getxattr") && !q.wellNamed() {
+		if !k.noXattrs || strings.HasSuffix(q.name, "getxattr") && !q.wellNamed() {
 			return false
 		}
 		q.answer(v)
@@ -130,7 +137,7 @@ var argumentBits = map[string]struct {
 
 // question is the question that a request is, if it is one, and the path that it asks about.
 func (q *request) question() (ask question, name string, ok bool) {
-	if len(q.places) != 1 || q.places[0].side != Remote || q.places[0].text == "" || q.cache.ttl == 0 {
+	if len(q.places) != 1 || q.places[0].side != Remote || q.places[0].text == "" || !q.cache.keeps() {
 		return ask, "", false
 	}
 	if q.places[0].through != nil {
@@ -149,10 +156,28 @@ func (q *request) question() (ask question, name string, ok bool) {
 	if f.name == "readlinkat" && int32(f.args[3].value(&q.args)) <= 0 {
 		return ask, "", false
 	}
-	if f.name == "openat" && f.args[2].value(&q.args)&(unix.O_CREAT|unix.O_NOFOLLOW|unix.O_TMPFILE&^unix.O_DIRECTORY) != 0 {
+	if f.name == "openat" && f.args[2].value(&q.args)&(unix.O_CREAT|unix.O_TMPFILE&^unix.O_DIRECTORY) != 0 {
 		return ask, "", false
 	}
-	return ask, q.places[0].absolute(), true
+	if q.slash() { // what it leads to, which has to be a directory
+		ask.follow = yes
+	}
+	return ask, q.asked(), true
+}
+
+// asked is the path that the request is about, without slashes at its end.
+func (q *request) asked() string {
+	name := q.places[0].absolute()
+	if q.slash() {
+		name = strings.TrimRight(name, "/")
+	}
+	return name
+}
+
+// slash tells whether the path ends in a slash, and is not the root directory.
+func (q *request) slash() bool {
+	text := q.places[0].text
+	return strings.HasSuffix(text, "/") && strings.Trim(text, "/") != ""
 }
 
 // fromCache answers a request from what is known.
@@ -171,33 +196,137 @@ func (q *request) fromCache() bool {
 		}
 		q.fault(k.errno)
 		return true
+	case q.slash() && modeOf(k.statx) != unix.S_IFDIR:
+		return false
 	}
 	return ask.answer(q, k)
 }
 
-// askDirectory is called before the server is asked about a name. If programs go on asking about names of the same directory, the whole
-// directory is asked for, which answers the next questions too. It tells whether that has answered this one.
-func (q *request) askDirectory() bool {
-	_, name, ok := q.question()
-	if !ok || !plain(name) || name == "/" || !q.cache.missed(path.Dir(name)) {
-		return false
-	}
-	dir := path.Dir(name)
-	turn := q.cache.now()
-	l, err := q.conn.ListX(&wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAsk})
-	if err != nil || l.Ret != 0 { // the question itself will tell why
-		return false
-	}
-	q.cache.list(turn, []string{dir}, l.Entries)
-	return q.fromCache()
-}
-
 // How many entries of a directory are asked for with their attributes: of one that a program reads, and of one in which it only looks for
-// names.
+// names. And how many entries may come of directories below.
 const (
 	maxRead = 10000
 	maxAsk  = 2000
+	subtree = 1000
 )
+
+// riders are requests that nobody waits for, sent together with one that somebody does.
+type riders struct {
+	client.Batch
+	learn []func()
+}
+
+// list asks for a directory too.
+func (r *riders) list(c *cache, turn uint64, l *wire.ListX) *wire.Listed {
+	listed := r.ListX(l)
+	r.learn = append(r.learn, func() {
+		for i := range listed.Dirs {
+			c.list(turn, &listed.Dirs[i])
+		}
+	})
+	return listed
+}
+
+// look asks for a file too: its attributes, and its content if it is small.
+func (r *riders) look(c *cache, turn uint64, o *wire.OpenX, asked string) *wire.Opened {
+	opened := r.OpenX(o)
+	r.learn = append(r.learn, func() { c.opened(turn, asked, o.Flags&wire.OpenNoFollow == 0, opened, true) })
+	return opened
+}
+
+// send sends them all, and learns from the answers.
+func (r *riders) send(q *request) error {
+	err := q.conn.DoBatch(&r.Batch)
+	if err == nil {
+		for _, f := range r.learn {
+			f()
+		}
+	}
+	return err
+}
+
+// withDirectory adds the directory of a name that is being asked about, if programs go on asking about its names: it answers the next
+// questions.
+func (q *request) withDirectory(r *riders, turn uint64, name string) {
+	if !plain(name) || name == "/" || !q.opts.Savers.Has(SaveLists) {
+		return
+	}
+	if dir := path.Dir(name); q.cache.missed(dir) {
+		q.cache.profile.note(useEntries, dir, 0)
+		r.list(q.cache, turn, &wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAsk, Described: maxAsk, Budget: subtree})
+	}
+}
+
+// askDirectory is called before the server is asked about a name. It may ask for the directory, and tells whether that has answered it.
+func (q *request) askDirectory() bool {
+	_, name, ok := q.question()
+	if !ok || formOf(q.name).name == "openat" { // which sends both together
+		return false
+	}
+	var r riders
+	q.withDirectory(&r, q.cache.now(), name)
+	if r.Len() == 0 || r.send(q) != nil { // the question itself will tell why
+		return false
+	}
+	return q.fromCache()
+}
+
+// statMask is what the server tells of a file.
+const statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
+
+// askAttributes asks for a file's attributes as a look at it, which tells more than statx(2): whether there are links in the name, and whether the
+// answer can be kept. It tells whether it has answered.
+func (q *request) askAttributes() bool {
+	ask, name, ok := q.question()
+	if !ok || !plain(name) || q.slash() {
+		return false
+	}
+	switch formOf(q.name).name {
+	case "statx":
+		if q.name == "statx" && (q.args[3]&^statMask != 0 || q.args[2]&unix.AT_STATX_FORCE_SYNC != 0) {
+			return false
+		}
+	case "faccessat", "faccessat2":
+		if q.conn.Welcome().UID != 0 { // its answer is not in the attributes
+			return false
+		}
+	default:
+		return false
+	}
+	p := &q.places[0]
+	dir, err := q.dir(p)
+	if err != nil {
+		q.result(0, err)
+		return true
+	}
+	follow := ask.follow(&q.args)
+	flags := uint32(unix.O_PATH)
+	if !follow {
+		flags |= wire.OpenNoFollow
+	}
+	turn := q.cache.now()
+	var r riders
+	got := r.look(q.cache, turn, &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Want: wire.WantClosed}, name)
+	q.withDirectory(&r, turn, name)
+	q.cache.profile.note(useOf(follow), name, 0)
+	if err := r.send(q); err != nil {
+		q.result(0, err)
+		return true
+	}
+	switch {
+	case got.Ret == -int64(unix.ENOENT) && p.orHere:
+		q.here()
+		return true
+	case got.Ret == -int64(unix.ENOENT), got.Ret == -int64(unix.ENOTDIR), got.Ret == -int64(unix.ENAMETOOLONG):
+		q.counts.remote.Add(1)
+		q.result(got.Ret, nil)
+		return true
+	case got.Ret < 0: // nothing of the file's, perhaps
+		return false
+	}
+	q.debug("%d %s%s: looked at", q.TID(), q.name, q.placesText())
+	return ask.answer(q, &known{statx: got.Statx, noXattrs: got.Bare})
+}
 
 // learned remembers what the server said about a name.
 func (q *request) learned(turn uint64, ret int64, statx []byte) {
@@ -205,18 +334,83 @@ func (q *request) learned(turn uint64, ret int64, statx []byte) {
 	if !ok {
 		return
 	}
+	follow := ask.follow(&q.args)
+	q.cache.profile.note(useOf(follow), name, 0)
 	switch {
 	case ret == -int64(unix.ENOENT): // not ENOTDIR, which may be about what the call wanted of the file
-		q.cache.learn(turn, name, ask.follow(&q.args), known{errno: unix.ENOENT})
+		q.cache.learn(turn, name, follow, known{belief: q.cache.belief(turn, false), errno: unix.ENOENT})
 	case ret == 0 && statx != nil:
-		q.cache.learn(turn, name, ask.follow(&q.args), known{statx: statx})
+		q.cache.learn(turn, name, follow, known{belief: q.cache.belief(turn, false), statx: statx})
+	}
+}
+
+// openKnown opens what is known as a whole: a file with its content, a directory with its entries.
+func openKnown(q *request, k *known) bool {
+	reg := 2
+	if q.name == "open" {
+		reg = 1
+	}
+	const harmless = unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY | wire.OpenDirectory | wire.OpenNoFollow | wire.OpenLargeFile
+	native := uint32(q.args[reg])
+	flags := wire.OpenFlags(nativeABI, native, true)
+	if flags&^harmless != 0 || !q.opts.Savers.Has(SaveContents) {
+		return false
+	}
+	name := q.asked()
+	o := &object{path: name, flags: flags &^ unix.O_CLOEXEC, opened: time.Now(), turn: q.cache.now(), pid: processOf(q.TID())}
+	var data []byte
+	switch modeOf(k.statx) {
+	case unix.S_IFREG:
+		f := q.cache.file(name)
+		if f == nil || native&unix.O_DIRECTORY != 0 {
+			return false
+		}
+		q.cache.profile.note(useContent, name, len(f.data))
+		q.cache.follow(name)
+		o.statx, o.turn, data = f.statx, f.turn, f.data
+		q.fill(o)
+	case unix.S_IFDIR:
+		entries, statx, _ := q.cache.directory(name)
+		if entries == nil {
+			return false
+		}
+		o.statx, o.entries = statx, entries
+	default:
+		return false
+	}
+	q.openBehind(o)
+	q.debug("%d %s%s: opened as it is known", q.TID(), q.name, q.placesText())
+	q.counts.answered.Add(1)
+	q.installObject(o, data, native&unix.O_CLOEXEC != 0)
+	return true
+}
+
+// openBehind has the server open a file that the program has open already: for what is asked about it later, wherever it is by then.
+func (q *request) openBehind(o *object) {
+	o.opening = make(chan struct{})
+	p := q.Proxy
+	err := p.conn.OpenBehind(&wire.OpenX{Dir: wire.CWD, Path: o.path, Flags: o.flags}, func(r *wire.Opened, err error) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		defer close(o.opening)
+		if err != nil || r.Ret < 0 {
+			return // who needs the handle is told
+		}
+		if o.dropped || inodeOf(r.Statx) != inodeOf(o.statx) {
+			p.conn.CloseHandle(uint32(r.Ret))
+			return
+		}
+		o.handle, o.held = uint32(r.Ret), true
+	})
+	if err != nil {
+		close(o.opening)
 	}
 }
 
 // readDir answers getdents64(2) from a directory that was asked for as a whole, with the attributes that programs ask for next.
 func readDir(q *request) {
 	o := q.objs[0]
-	if q.cache.ttl == 0 || !o.isDir() || o.flags&unix.O_PATH != 0 {
+	if !q.cache.keeps() || !o.isDir() || o.flags&unix.O_PATH != 0 {
 		carry(q)
 		return
 	}
@@ -227,6 +421,11 @@ func readDir(q *request) {
 		carry(q)
 		return
 	}
+	q.giveEntries(o)
+}
+
+// giveEntries answers getdents64(2) of a directory whose entries are here.
+func (q *request) giveEntries(o *object) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b, n := dirents(o.entries[o.at:], int(min(q.args[2], 1<<20)))
@@ -245,28 +444,38 @@ func readDir(q *request) {
 // listObject sees to it that a directory's entries are here; false if there are too many, so that it has to be read piece by piece.
 func (q *request) listObject(o *object) (listed bool, err error) {
 	o.mu.Lock()
-	listed, large := o.entries != nil, o.large
+	listed, large, rewound := o.entries != nil, o.large, o.rewound
 	o.mu.Unlock()
 	if listed || large {
 		return listed, nil
+	}
+	if entries, statx, leased := q.cache.directory(o.path); entries != nil && inodeOf(statx) == inodeOf(o.statx) && (leased || !rewound) {
+		o.mu.Lock()
+		o.entries, o.at = entries, 0
+		o.mu.Unlock()
+		return true, nil
 	}
 	h, err := q.handle(o)
 	if err != nil {
 		return false, err
 	}
-	turn := q.cache.now()
-	l, err := q.conn.ListX(&wire.ListX{Dir: h, Max: maxRead})
-	if err != nil {
+	ask := &wire.ListX{Dir: h, Max: maxRead, Described: maxRead}
+	if q.opts.Savers.Has(SaveLists) {
+		ask.Budget = subtree
+	}
+	var r riders
+	l := r.list(q.cache, q.cache.now(), ask)
+	if err := r.send(q); err != nil {
 		return false, err
 	}
+	q.cache.profile.note(useEntries, o.path, 0)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if l.Ret != 0 {
 		o.large = true
 		return false, nil
 	}
-	o.entries, o.at = l.Entries, 0
-	q.cache.list(turn, []string{o.path}, l.Entries)
+	o.entries, o.at = l.Dirs[0].Entries, 0
 	return true, nil
 }
 
@@ -291,7 +500,8 @@ func dirents(entries []wire.Entry, room int) (b []byte, n int) {
 	return b, n
 }
 
-// seekDir moves the position in a directory whose entries are here: to its beginning, where it is read anew, or behind an entry.
+// seekDir moves the position in a directory whose entries are here: to its beginning, where it is read anew, or behind an entry. Where
+// else a position can be only the server knows: the directory is read piece by piece from there.
 func (q *request) seekDir() bool {
 	o := q.objs[0]
 	o.mu.Lock()
@@ -299,10 +509,14 @@ func (q *request) seekDir() bool {
 	if o.entries == nil {
 		return false
 	}
+	pos := int64(0)
+	if o.at > 0 {
+		pos = o.entries[o.at-1].Off
+	}
 	off, whence := int64(q.args[1]), q.args[2]
 	switch {
 	case whence == unix.SEEK_SET && off == 0:
-		o.entries, o.at = nil, 0
+		o.entries, o.at, o.rewound = nil, 0, true
 		q.answer(0)
 		return true
 	case whence == unix.SEEK_SET:
@@ -314,13 +528,11 @@ func (q *request) seekDir() bool {
 			}
 		}
 	case whence == unix.SEEK_CUR && off == 0:
-		pos := int64(0)
-		if o.at > 0 {
-			pos = o.entries[o.at-1].Off
-		}
 		q.answer(pos)
 		return true
+	case whence == unix.SEEK_CUR:
+		q.args[1], q.args[2] = uint64(pos+off), unix.SEEK_SET
 	}
-	q.fault(unix.EINVAL)
-	return true
+	o.entries, o.at, o.large = nil, 0, true
+	return false
 }

@@ -37,13 +37,20 @@ type object struct {
 	turn   uint64 // of the cache when it was opened
 	opened time.Time
 
+	// opening, if not nil, is closed once the server has opened it, or has said why not.
+	opening chan struct{}
+
+	writes writes // behind.mu is held for it
+
 	mu      sync.Mutex
+	dropped bool // nobody has it open any more
 	handle  uint32
 	held    bool         // handle is valid
 	here    bool         // the position is the stand-in's, not the handle's
 	entries []wire.Entry // of a directory that was read as a whole
 	at      int          // the next of them
 	large   bool         // it has too many for that
+	rewound bool         // it is to be read anew
 }
 
 // writable tells whether it can be written through this object.

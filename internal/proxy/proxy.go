@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"farcall/decode"
 	"farcall/event"
@@ -38,9 +37,14 @@ type Options struct {
 	// Net has sockets connected by the server.
 	Net bool
 
-	// TTL is how long what is known about the server's names and attributes is believed. Changes by programs of this proxy are
-	// seen at once in any case. 0: it is not kept at all.
-	TTL time.Duration
+	// Caching says how long what is known about the server's files is believed.
+	Caching Caching
+
+	// Savers are the ways in which round trips are saved.
+	Savers Savers
+
+	// Profile, if not nil, is what the command asked for last time; it becomes what it asks for this time.
+	Profile *Profile
 
 	// Calls, if not nil, says which calls are executed there; the others are this host's, unless they are about what is open there.
 	Calls *filter.Program
@@ -66,6 +70,7 @@ type Proxy struct {
 	conn        *client.Conn
 	opts        Options
 	cache       *cache
+	behind      behind
 	objects     *objects
 	network     *network.Network
 	dirs        *directories
@@ -91,8 +96,8 @@ type Counts struct {
 
 type counts struct{ local, remote, answered, denied atomic.Int64 }
 
-// New makes a proxy that uses the session. lost is called once if the session ends while it is needed.
-func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
+// New makes a proxy, which has to begin a session by Connect. lost is called once if that ends while it is needed.
+func New(opts Options, lost func(error)) (*Proxy, error) {
 	temp, err := os.MkdirTemp("", "farcall-proxy-")
 	if errors.Is(err, os.ErrNotExist) { // TMPDIR may be meant for the program, and a directory of the server
 		temp, err = os.MkdirTemp("/tmp", "farcall-proxy-")
@@ -105,12 +110,11 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 		temp = real
 	}
 	if opts.Naive {
-		opts.TTL = 0
+		opts.Caching, opts.Savers = Caching{}, NoSavers
 	}
-	p := &Proxy{conn: conn, opts: opts, cache: newCache(opts.TTL), temp: temp, lost: lost}
-	conn.OnRestart(p.cache.flush)
+	p := &Proxy{opts: opts, cache: newCache(opts.Caching), temp: temp, lost: lost}
+	p.behind.moved.L = &p.behind.mu
 	p.credentials = credentialsOf(os.Getpid())
-	p.network = network.New(conn, opts.Net)
 	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
@@ -131,7 +135,9 @@ func New(conn *client.Conn, opts Options, lost func(error)) (*Proxy, error) {
 func (p *Proxy) Close() error {
 	p.closeMappings()
 	unix.Close(p.objects.inotify)
-	p.network.Close()
+	if p.network != nil {
+		p.network.Close()
+	}
 	return os.RemoveAll(p.temp)
 }
 
@@ -143,11 +149,13 @@ func (p *Proxy) Counts() Counts {
 
 // release tells the server that nobody has an object open any more.
 func (p *Proxy) release(o *object) {
+	o.mu.Lock()
+	o.dropped = true
+	o.mu.Unlock()
 	p.unhold(o)
 	p.objects.forget(o)
 	p.closedFile(o)
 	if o.writable() && o.statx != nil {
-		p.cache.flush()
 		p.cache.writing(o.statx, -1)
 	}
 }
@@ -166,6 +174,9 @@ func (p *Proxy) unhold(o *object) {
 //
 // Errors: an errno, ESTALE if the path leads elsewhere by now; those of client.Conn.
 func (p *Proxy) handle(o *object) (uint32, error) {
+	if o.opening != nil {
+		<-o.opening
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.held {

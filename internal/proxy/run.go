@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"farcall"
 	"farcall/event"
@@ -23,21 +22,24 @@ import (
 
 // A Run is a program to run, and what became of it.
 type Run struct {
-	Conn     *client.Conn
+	Connect  func(client.Options) (*client.Conn, error)
 	View     View
 	Naive    bool
 	Local    bool // the identity of this host
 	Ptrace   bool // not user notification
 	ReadOnly bool
 	Net      bool // sockets are connected by the server
-	TTL      time.Duration
-	Kill     bool   // end the programs if the session is lost
-	Dir      string // in which the program starts, as it sees it
-	Here     bool   // Dir is this host's, whatever View says
+	Caching  Caching
+	Savers   Savers
+	Profile  *Profile // may be nil
+	Kill     bool     // end the programs if the session is lost
+	Dir      string   // in which the program starts, as it sees it
+	Here     bool     // Dir is this host's, whatever View says
 	Path     string
 	Args     []string
 	Debug    func(format string, args ...any)
 
+	Conn    *client.Conn    // the session, once it has begun; Run closes it
 	Calls   *filter.Program // which calls are executed there
 	Events  func(*event.Event)
 	Explain func(name string, side Side, rule *Rule)
@@ -62,8 +64,10 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := New(r.Conn, Options{View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, TTL: r.TTL, Debug: r.Debug,
-		Calls: r.Calls, Events: r.Events, Explain: r.Explain}, func(err error) {
+	p, err := New(Options{
+		View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug,
+		Calls: r.Calls, Events: r.Events, Explain: r.Explain,
+	}, func(err error) {
 		lost.Lock()
 		lost.err = err
 		lost.Unlock()
@@ -75,6 +79,13 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		return st, err
 	}
 	defer func() {
+		if p.conn != nil {
+			p.behind.wait()
+			if berr := p.unreported(); err == nil {
+				err = berr
+			}
+			defer p.conn.Close()
+		}
 		r.Counts = p.Counts()
 		if cerr := p.Close(); err == nil {
 			err = cerr
@@ -85,6 +96,11 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		}
 		lost.Unlock()
 	}()
+	dir, err := p.Connect(r.Connect, r.Dir, r.Here)
+	r.Conn = p.conn
+	if err != nil {
+		return st, err
+	}
 	if r.Kill {
 		go func() {
 			select {
@@ -93,12 +109,6 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 			case <-ctx.Done():
 			}
 		}()
-	}
-	dir := r.Dir
-	if !r.Here {
-		if dir, err = p.startDir(r.Dir); err != nil {
-			return st, err
-		}
 	}
 	env := os.Environ()
 	if r.FarEnv {
@@ -123,33 +133,14 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	return st, err
 }
 
-// startDir is the directory, as the kernel knows it, in which a program starts.
-func (p *Proxy) startDir(dir string) (string, error) {
-	side, far, _ := p.opts.View.Place(dir)
-	if side == Local || p.opts.View.Prefix != "" && dir == "/" {
-		return dir, nil
-	}
-	d, ret, err := p.enter(wire.CWD, far)
-	if err == nil && ret < 0 {
-		err = unix.Errno(-ret)
-	}
-	if err != nil {
-		return "", fmt.Errorf("working directory %s: %w", dir, err)
-	}
-	return d.stub, nil
-}
-
 // userEnv is what a login of the server's user would have in its environment: HOME, SHELL, USER and LOGNAME as passwd(5) says there.
 func (p *Proxy) userEnv() ([]string, error) {
-	r, err := p.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: "/etc/passwd", MaxData: wire.MaxIO})
+	r, err := p.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: "/etc/passwd", MaxData: wire.MaxIO, Want: wire.WantClosed})
 	if err == nil && r.Ret < 0 {
 		err = unix.Errno(-r.Ret)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("environment there: /etc/passwd: %w", err)
-	}
-	if !r.Whole {
-		p.conn.CloseHandle(uint32(r.Ret))
 	}
 	uid := strconv.FormatUint(uint64(p.conn.Welcome().UID), 10)
 	for line := range strings.Lines(string(r.Data)) {

@@ -2,10 +2,10 @@ package proxy
 
 import (
 	"encoding/binary"
-	"errors"
-	"sync"
+	"strings"
 	"time"
 
+	"farcall/remote/client"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +33,8 @@ func init() { // its functions refer to it
 		"lseek":           lseek,
 		"flock":           func(q *request) { q.objects.drain(); carry(q) }, // a lock that has ended by a close must not be in the way
 		"copy_file_range": copyRange,
+		"write":           write, "writev": write, "pwrite64": write, "pwritev": write, "pwritev2": write,
+		"fsync": confirm, "fdatasync": confirm, "sync_file_range": confirm, "syncfs": confirm,
 	}
 }
 
@@ -50,7 +52,7 @@ func open(q *request) {
 	flags := wire.OpenFlags(nativeABI, native, true)
 	o := &object{path: p.absolute(), flags: flags &^ unix.O_CLOEXEC, pid: processOf(q.TID())}
 	mode := uint32(0)
-	if flags&unix.O_CREAT != 0 || flags&unix.O_TMPFILE == unix.O_TMPFILE {
+	if flags&unix.O_CREAT != 0 || flags&wire.OpenTmpFile == wire.OpenTmpFile {
 		mode = q.mode(uint32(regs[3]) & 0o7777)
 	}
 	if p.side == ReadOnly && flags&unix.O_PATH == 0 && (flags&unix.O_ACCMODE != 0 || flags&(unix.O_CREAT|unix.O_TRUNC) != 0) {
@@ -82,23 +84,8 @@ func open(q *request) {
 		q.here()
 		return
 	case err != nil || ret < 0:
-		if err == nil {
-			q.learned(turn, ret, nil)
-		}
 		q.result(ret, err)
 		return
-	}
-	if o.writable() || flags&(unix.O_CREAT|unix.O_TRUNC) != 0 {
-		q.cache.flush()
-		if o.statx != nil && (o.writable() || flags&unix.O_TRUNC != 0) {
-			q.objects.changes(inodeOf(o.statx))
-		}
-		if flags&unix.O_TRUNC != 0 {
-			q.refreshMappings()
-		}
-		if o.writable() && o.statx != nil {
-			q.cache.writing(o.statx, 1)
-		}
 	}
 	if q.opts.ReadOnly {
 		var errno unix.Errno
@@ -108,6 +95,40 @@ func open(q *request) {
 			return
 		}
 	}
+	q.openedFor(p, o, flags)
+	q.debug("%d %s%s: opened", q.TID(), q.name, q.placesText())
+	q.installObject(o, content, native&unix.O_CLOEXEC != 0)
+}
+
+// openedFor forgets what opening a file has changed.
+func (q *request) openedFor(p *place, o *object, flags uint32) {
+	if !o.writable() && flags&(unix.O_CREAT|unix.O_TRUNC) == 0 {
+		return
+	}
+	switch {
+	case o.statx == nil:
+		q.cache.flush()
+		return
+	case flags&unix.O_TRUNC != 0:
+		defer q.refreshMappings()
+	}
+	if o.writable() || flags&unix.O_TRUNC != 0 {
+		q.objects.changes(inodeOf(o.statx))
+	}
+	switch {
+	case o.writable():
+		q.cache.writing(o.statx, 1)
+	default:
+		q.cache.altered(o.statx)
+	}
+	if flags&unix.O_CREAT != 0 && flags&wire.OpenTmpFile != wire.OpenTmpFile && !q.cache.created(p.absolute(), flags&unix.O_EXCL != 0) {
+		q.cache.flush()
+	}
+	q.cache.remember(o.path, o.statx)
+}
+
+// installObject gives the program a stand-in.
+func (q *request) installObject(o *object, content []byte, cloexec bool) {
 	fd, err := q.objects.standIn(o, content)
 	if err == nil && q.opts.ReadOnly {
 		fd, err = onlyReadable(fd)
@@ -116,8 +137,7 @@ func open(q *request) {
 		q.result(0, err)
 		return
 	}
-	q.debug("%d %s%s: opened", q.TID(), q.name, q.placesText())
-	q.Install(fd, native&unix.O_CLOEXEC != 0)
+	q.Install(fd, cloexec)
 	unix.Close(fd)
 }
 
@@ -127,38 +147,65 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	if err != nil {
 		return nil, 0, err
 	}
+	var r riders
+	name := p.absolute()
+	if flags&wire.OpenDirectory != 0 && name != "/" {
+		name = strings.TrimRight(name, "/")
+	}
 	far := p.far
 	if p.through != nil {
-		far = ""
+		far, name = "", ""
 	}
 	ask := &wire.OpenX{Dir: dir, Path: far, Flags: flags, Mode: mode, MaxData: maxData}
-	if flags&unix.O_DIRECTORY != 0 && q.cache.ttl > 0 {
-		ask.MaxEntries = maxRead
-	}
-	r, err := q.conn.OpenX(ask)
-	if err != nil || r.Ret < 0 {
-		if r != nil {
-			ret = r.Ret
+	got := r.OpenX(ask)
+	var listed *wire.Listed
+	looks := flags&(unix.O_ACCMODE|unix.O_PATH|unix.O_TRUNC|unix.O_CREAT) == unix.O_RDONLY
+	if looks && q.cache.keeps() && p.through == nil {
+		if flags&wire.OpenDirectory != 0 {
+			l := &wire.ListX{Dir: dir, Path: p.far, Max: maxRead, Described: maxRead}
+			if q.opts.Savers.Has(SaveLists) {
+				l.Budget = subtree
+			}
+			listed = r.list(q.cache, o.turn, l)
+		} else {
+			q.withDirectory(&r, o.turn, name)
 		}
-		return nil, ret, err
+		if q.opts.Savers.Has(SaveContents) {
+			for _, n := range q.cache.next(name) {
+				r.look(q.cache, o.turn, &wire.OpenX{Dir: wire.CWD, Path: n, Want: wire.WantClosed, MaxData: aheadFile}, n)
+			}
+		}
 	}
-	o.statx = r.Statx
-	if r.Path != "" {
-		o.path = r.Path
+	if err := r.send(q); err != nil {
+		return nil, 0, err
 	}
-	o.handle, o.held = uint32(r.Ret), true
+	if looks || got.Ret == -int64(unix.ENOENT) {
+		q.cache.opened(o.turn, name, flags&wire.OpenNoFollow == 0, got, false)
+	}
+	if got.Ret < 0 {
+		if looks && got.Ret == -int64(unix.ENOENT) {
+			q.cache.profile.note(useOf(flags&wire.OpenNoFollow == 0), name, 0)
+		}
+		return nil, got.Ret, nil
+	}
+	o.statx = got.Statx
+	if got.Path != "" {
+		o.path = got.Path
+	}
+	o.handle, o.held = uint32(got.Ret), true
 	if q.cache.isHot(o.statx) { // its content is going to change
 		return nil, 0, nil
 	}
-	if r.Whole {
+	if got.Whole {
 		q.fill(o)
-		return r.Data, 0, nil
+		q.cache.profile.note(useContent, name, len(got.Data))
+		return got.Data, 0, nil
 	}
-	if r.Listed {
-		o.entries = r.Entries
-		q.cache.list(o.turn, []string{o.path}, r.Entries)
+	if listed != nil && listed.Ret == 0 && listed.Dirs[0].Path == o.path {
+		q.cache.profile.note(useEntries, o.path, 0)
+		o.entries = listed.Dirs[0].Entries
 	}
-	x := statxOf(r.Statx)
+	x := statxOf(got.Statx)
 	if flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && x.Mode&unix.S_IFMT == unix.S_IFREG && x.Size > 0 && x.Size <= maxFill {
 		content, err := q.fetch(o.handle, int(x.Size))
 		if err != nil {
@@ -166,6 +213,10 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		}
 		if content != nil {
 			q.fill(o)
+			q.cache.profile.note(useContent, name, len(content))
+			whole := *got
+			whole.Whole, whole.Data = true, content
+			q.cache.opened(o.turn, name, flags&wire.OpenNoFollow == 0, &whole, false)
 			return content, 0, nil
 		}
 	}
@@ -181,35 +232,31 @@ func (q *request) fill(o *object) {
 
 // fetch reads a whole file, all its pieces being under way at once; nil if it has changed meanwhile.
 func (q *request) fetch(handle uint32, size int) ([]byte, error) {
-	content := make([]byte, size)
-	pieces := (size + wire.MaxIO - 1) / wire.MaxIO
-	errs := make([]error, pieces)
-	var wait sync.WaitGroup
-	for i := range pieces {
-		wait.Go(func() {
-			from := i * wire.MaxIO
-			piece := content[from:min(from+wire.MaxIO, size)]
-			var s wire.Space
-			buf := s.Room(len(piece))
-			n, err := q.conn.Syscall("pread64", [6]uint64{uint64(handle), buf, uint64(len(piece)), uint64(from)}, &s)
-			if err == nil && n != int64(len(piece)) {
-				err = errChanged
+	var b client.Batch
+	content := make([]byte, 0, size)
+	var read []func() bool
+	for from := 0; from < size; from += wire.MaxIO {
+		n := min(size-from, wire.MaxIO)
+		s := new(wire.Space)
+		buf := s.Room(n)
+		got := b.Syscall("pread64", [6]uint64{uint64(handle), buf, uint64(n), uint64(from)}, s)
+		read = append(read, func() bool {
+			if *got == int64(n) {
+				content = append(content, s.Bytes(buf, n)...)
 			}
-			copy(piece, s.Bytes(buf, len(piece)))
-			errs[i] = err
+			return *got == int64(n)
 		})
 	}
-	wait.Wait()
-	switch err := errors.Join(errs...); {
-	case errors.Is(err, errChanged):
-		return nil, nil
-	case err != nil:
+	if err := q.conn.DoBatch(&b); err != nil {
 		return nil, err
+	}
+	for _, f := range read {
+		if !f() {
+			return nil, nil
+		}
 	}
 	return content, nil
 }
-
-var errChanged = errors.New("the file has changed")
 
 // chdir makes a directory of the server a program's working directory.
 func chdir(q *request) {
@@ -233,7 +280,10 @@ func chdir(q *request) {
 		q.result(0, err)
 		return
 	}
-	d, ret, err := q.enter(dir, path)
+	d, ret, err := q.known(), int64(0), error(nil)
+	if d == nil {
+		d, ret, err = q.enter(dir, path)
+	}
 	if err == nil && ret == -int64(unix.ENOENT) && len(q.places) > 0 && q.places[0].orHere {
 		q.here()
 		return
@@ -281,7 +331,7 @@ func fcntl(q *request) {
 	}
 	switch cmd {
 	case unix.F_GETFL:
-		if o.filled.Load() && !o.setfl.Load() {
+		if (o.filled.Load() || o.isDir()) && !o.setfl.Load() {
 			flags := o.flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC) | largeFile
 			q.result(int64(wire.OpenFlags(nativeABI, flags, false)), nil)
 			return

@@ -44,6 +44,7 @@ type Conn struct {
 	ended   chan struct{}
 
 	marshallers sync.Pool
+	changed     func(*wire.Invalidate)
 	mux         *stream.Mux
 	streams     atomic.Uint32
 	listeners   sync.Map // uint32 to accept
@@ -59,6 +60,19 @@ type Counts struct {
 	Received   int64
 }
 
+// Options are how a session begins. The zero value is the simplest.
+type Options struct {
+	// First, if not nil, travels with HELLO, and so costs no round trip of its own. It has been done when Start returns.
+	First *Batch
+
+	// Changed, if not nil, is told what has changed of what the server leases, before any answer that came later. It must not make
+	// requests.
+	Changed func(*wire.Invalidate)
+
+	// Lasting is how the session survives the loss of its connection.
+	Lasting Lasting
+}
+
 // New begins a session over a connection. Conn closes it. The session is over when the connection is.
 //
 // Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
@@ -66,10 +80,21 @@ func New(rwc io.ReadWriteCloser) (*Conn, error) { return NewLasting(rwc, Lasting
 
 // NewLasting begins a session that goes on with another connection when it has lost one, if the server can do that. Errors are those of New.
 func NewLasting(rwc io.ReadWriteCloser, lasting Lasting) (*Conn, error) {
-	c := &Conn{link: link.New(rwc, 0, nil), lasting: lasting, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{})}
+	return Start(rwc, Options{Lasting: lasting})
+}
+
+// Start is New with options.
+func Start(rwc io.ReadWriteCloser, o Options) (*Conn, error) {
+	c := &Conn{
+		link: link.New(rwc, 0, nil), lasting: o.Lasting, changed: o.Changed, pending: map[uint64]chan wire.Frame{}, ended: make(chan struct{}),
+	}
 	c.mux = stream.New(1<<16, c.send)
 	c.marshallers.New = func() any { return new(wire.Marshaller) }
-	if err := c.hello(); err != nil {
+	first := o.First
+	if first == nil {
+		first = new(Batch)
+	}
+	if err := c.hello(first); err != nil {
 		rwc.Close()
 		return nil, fmt.Errorf("begin session: %w", err)
 	}
@@ -85,20 +110,36 @@ func NewLasting(rwc io.ReadWriteCloser, lasting Lasting) (*Conn, error) {
 		c.link.Once()
 	}
 	go c.receive()
+	if err := c.wait(first); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("begin session: %w", err)
+	}
 	return c, nil
 }
 
 // Resumable tells whether the session survives the loss of its connection.
 func (c *Conn) Resumable() bool { return c.lasting.Redial != nil && c.welcome.Caps&wire.CapResume != 0 }
 
-func (c *Conn) hello() error {
+func (c *Conn) hello(first *Batch) error {
 	c.begin = wire.Hello{Min: wire.Version, Max: wire.Version, Caps: wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel}
 	if c.lasting.Redial != nil {
 		c.begin.Caps |= wire.CapResume
 	}
+	if c.changed != nil {
+		c.begin.Caps |= wire.CapLease
+	}
 	if err := c.link.Send(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: c.begin.Encode()})); err != nil {
 		return err
 	}
+	frames, err := c.register(nil, first)
+	if err != nil {
+		return err
+	}
+	if c.lasting.Redial != nil {
+		c.outstanding.sent(frames)
+	}
+	// The server answers the first requests while the last are still being sent.
+	go func() { _ = c.link.Send(frames) }() // whoever waits for an answer is told
 	f, _, err := c.link.First()
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -188,6 +229,18 @@ func (c *Conn) receive() {
 				return
 			}
 			continue
+		case wire.OpInvalidate:
+			var inv wire.Invalidate
+			err := inv.Decode(f.Payload)
+			if err == nil && c.changed == nil {
+				err = fmt.Errorf("%w: INVALIDATE, but nothing is leased", wire.ErrCorrupt)
+			}
+			if err != nil {
+				c.end(err)
+				return
+			}
+			c.changed(&inv)
+			continue
 		case wire.OpData, wire.OpWindow, wire.OpEOF, wire.OpReset:
 			if err := c.mux.Handle(f); err != nil {
 				c.end(err)
@@ -223,7 +276,11 @@ func (c *Conn) end(err error) {
 }
 
 func (c *Conn) send(f wire.Frame) error {
-	b := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f)
+	return c.sendBytes(wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f))
+}
+
+// sendBytes sends whole frames.
+func (c *Conn) sendBytes(b []byte) error {
 	if c.Resumable() {
 		c.outstanding.sent(b)
 	}
@@ -265,7 +322,7 @@ func (c *Conn) do(op, want wire.Op, payload []byte, interrupted <-chan struct{})
 		return nil, c.Err()
 	}
 	if f.Op != want {
-		err := fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, f.Op, op)
+		err := wrongAnswer(f.Op, op)
 		c.end(err)
 		return nil, err
 	}
@@ -308,16 +365,8 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	m := c.marshallers.Get().(*wire.Marshaller)
 	defer c.marshallers.Put(m)
 	call, err := m.Marshal(name, regs, mem)
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, wire.ErrNotCarried):
-		return -int64(syscall.ENOSYS), nil
-	case errors.Is(err, wire.ErrTooLarge):
-		return -int64(syscall.E2BIG), nil
-	case errors.As(err, &errno):
-		return -int64(errno), nil
-	case err != nil:
-		return 0, err
+	if err != nil {
+		return marshalErrno(err), nil
 	}
 	var interrupted <-chan struct{}
 	if i, ok := mem.(Interruptible); ok {
@@ -331,6 +380,7 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	if err = r.Decode(answer); err == nil {
 		err = m.Apply(&r, mem)
 	}
+	var errno syscall.Errno
 	switch {
 	case errors.As(err, &errno):
 		return -int64(errno), nil
@@ -363,7 +413,7 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 		return nil, err
 	}
 	r := new(wire.Listed)
-	if err := r.Decode(answer); err != nil {
+	if err := r.Decode(answer, l); err != nil {
 		c.end(err)
 		return nil, err
 	}
@@ -374,4 +424,8 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 func (c *Conn) CloseHandle(handle uint32) {
 	c.oneWay.Add(1)
 	_ = c.send(wire.Frame{Op: wire.OpClose, Payload: binary.LittleEndian.AppendUint32(nil, handle)}) // Err has it
+}
+
+func wrongAnswer(got, asked wire.Op) error {
+	return fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, got, asked)
 }

@@ -62,19 +62,30 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		return
 	}
 	// Without O_NONBLOCK a FIFO would hold up the session: such files are opened by a CALL.
+	closed := o.Want&wire.WantClosed != 0
 	var st unix.Stat_t
-	if flags&(unix.O_PATH|unix.O_NONBLOCK|unix.O_DIRECTORY) == 0 {
-		how := 0
-		if o.Path == "" && o.Dir != wire.CWD {
-			how = unix.AT_EMPTY_PATH
-		}
-		if err := unix.Fstatat(dir, o.Path, &st, how); err == nil && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFCHR) {
+	again := o.Path == "" && o.Dir != wire.CWD
+	how := 0
+	if again {
+		how = unix.AT_EMPTY_PATH
+	}
+	if flags&(unix.O_PATH|unix.O_NONBLOCK|unix.O_DIRECTORY) == 0 || closed {
+		err := unix.Fstatat(dir, o.Path, &st, how)
+		t := st.Mode & unix.S_IFMT
+		switch {
+		case err != nil:
+		case closed && flags&unix.O_PATH == 0 && t != unix.S_IFREG && t != unix.S_IFDIR: // opening could do something
+			flags = unix.O_PATH
+		case !closed && (t == unix.S_IFIFO || t == unix.S_IFCHR):
 			r.Ret = -int64(unix.EMEDIUMTYPE)
 			return
 		}
 	}
+	if closed {
+		flags |= unix.O_NONBLOCK
+	}
 	open := openat
-	if o.Path == "" && o.Dir != wire.CWD {
+	if again {
 		open = s.reopen
 	}
 	fd, err := open(dir, o.Path, flags, o.Mode)
@@ -82,26 +93,63 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		r.Ret = errnoOf(err)
 		return
 	}
-	if r.Statx, err = statx(fd, "", unix.AT_EMPTY_PATH); err != nil {
+	if err := s.look(fd, dir, flags, o, r); err != nil {
 		unix.Close(fd)
-		r.Ret = errnoOf(err)
+		*r = wire.Opened{Ret: errnoOf(err)}
 		return
 	}
-	x := (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
-	if x.Mode&unix.S_IFMT == unix.S_IFDIR {
-		r.Path = s.pathOf(fd)
-		if o.MaxEntries > 0 && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY {
-			s.listAlong(fd, o, r)
-		}
-	}
-	limit := min(o.MaxData, wire.MaxIO)
-	if x.Mode&unix.S_IFMT == unix.S_IFREG && flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && limit > 0 &&
-		x.Size <= uint64(limit) && x.Size > 0 && !s.own(fd) {
-		if data, ok := content(fd, int(x.Size)); ok {
-			r.Whole, r.Data = true, data
-		}
+	if r.Closed = closed; closed {
+		unix.Close(fd)
+		return
 	}
 	r.Ret = s.opened(fd)
+}
+
+// look finds out about a file that has been opened what its client wants to know.
+func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened) (err error) {
+	if r.Statx, err = statx(fd, "", unix.AT_EMPTY_PATH); err != nil {
+		return err
+	}
+	if s.own(fd) {
+		return unix.EACCES
+	}
+	x := (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+	if x.Nlink > 0 {
+		r.Path = s.pathOf(fd)
+	}
+	looks := flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY
+	if x.Mode&unix.S_IFMT == unix.S_IFDIR {
+		r.Leased = s.leases.lease(r.Path, fd)
+	} else {
+		r.Leased = (looks || flags&unix.O_PATH != 0) && x.Nlink == 1 && s.leases.parent(r.Path) && s.pathOf(fd) == r.Path
+	}
+	if r.Leased { // it may have changed before
+		if r.Statx, err = statx(fd, "", unix.AT_EMPTY_PATH); err != nil {
+			return err
+		}
+		x = (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+	}
+	switch {
+	case x.Mode&unix.S_IFMT == unix.S_IFDIR:
+		r.Bare = hasNoXattrs(fd, ".", unix.AT_SYMLINK_NOFOLLOW)
+	case flags&unix.O_PATH == 0:
+		r.Bare = hasNoXattrs(fd, "", unix.AT_EMPTY_PATH)
+	case flags&unix.O_NOFOLLOW != 0: // such a descriptor is not enough
+		r.Bare = hasNoXattrs(dir, o.Path, unix.AT_SYMLINK_NOFOLLOW)
+	default:
+		r.Bare = hasNoXattrs(dir, o.Path, 0)
+	}
+	if x.Mode&unix.S_IFMT == unix.S_IFDIR && o.MaxEntries > 0 && looks {
+		s.listAlong(fd, o, r)
+	}
+	limit := min(o.MaxData, wire.MaxIO)
+	if x.Mode&unix.S_IFMT == unix.S_IFREG && looks && limit > 0 && x.Size <= uint64(limit) && x.Size > 0 {
+		r.Data, r.Whole = content(fd, int(x.Size))
+		if !r.Whole {
+			r.Data = nil
+		}
+	}
+	return nil
 }
 
 // reopen opens the file of a descriptor anew, as opening /proc/self/fd/N does: with a position and flags of its own, whatever name the file
@@ -127,11 +175,11 @@ func (s *session) listAlong(fd int, o *wire.OpenX, r *wire.Opened) {
 		return
 	}
 	defer unix.Close(own)
-	var l wire.Listed
-	if s.own(own) || s.read(own, o.MaxEntries, &l) != nil {
+	d := wire.Directory{}
+	if s.read(own, o.MaxEntries, o.MaxEntries, &d) != nil {
 		return
 	}
-	r.Listed, r.Entries = true, l.Entries
+	r.Listed, r.Entries = true, d.Entries
 	if len(r.Encode()) > wire.MaxPayload {
 		r.Listed, r.Entries = false, nil
 	}
@@ -164,11 +212,13 @@ func (s *session) listX(f wire.Frame) error {
 		return err
 	}
 	var r wire.Listed
-	err := s.list(&l, &r)
-	if err != nil {
+	if err := s.list(&l, &r); err != nil {
 		r = wire.Listed{Ret: errnoOf(err)}
 	}
 	s.record("getdents64", l.Path, r.Ret)
+	for i := 1; i < len(r.Dirs); i++ {
+		s.record("getdents64", r.Dirs[i].Path, 0)
+	}
 	payload := r.Encode()
 	if len(payload) > wire.MaxPayload {
 		payload = (&wire.Listed{Ret: -int64(unix.EMSGSIZE)}).Encode()
@@ -194,45 +244,107 @@ func (s *session) list(l *wire.ListX, r *wire.Listed) error {
 	if s.own(fd) {
 		return unix.EACCES
 	}
-	return s.read(fd, l.Max, r)
+	d := s.directory(fd)
+	if err := s.read(fd, l.Max, l.Described, &d); err != nil {
+		return err
+	}
+	r.Dirs = append(r.Dirs, d)
+	if l.Budget > 0 && d.Path != "" {
+		s.below(fd, int(min(l.Budget, wire.MaxEntries))-len(d.Entries), l, r)
+	}
+	return nil
+}
+
+// directory begins the description of an open directory.
+func (s *session) directory(fd int) wire.Directory {
+	d := wire.Directory{Path: s.pathOf(fd)}
+	d.Leased = s.leases.lease(d.Path, fd)
+	return d
+}
+
+// maxSubtree is how many bytes the directories below another may have, which nobody has asked for one by one.
+const maxSubtree = 1 << 20
+
+// below adds directories below one, breadth first, on the same file system, as long as there is room for so many entries.
+func (s *session) below(top, budget int, l *wire.ListX, r *wire.Listed) {
+	var root unix.Stat_t
+	if unix.Fstat(top, &root) != nil {
+		return
+	}
+	base := r.Dirs[0].Path
+	size := 0
+	for at := 0; at < len(r.Dirs); at++ {
+		for _, e := range r.Dirs[at].Entries {
+			if e.Type != unix.DT_DIR || e.Name == "." || e.Name == ".." {
+				continue
+			}
+			if budget <= 0 || size > maxSubtree {
+				return
+			}
+			name := strings.TrimSuffix(r.Dirs[at].Path, "/") + "/" + e.Name
+			rel := strings.TrimPrefix(strings.TrimPrefix(name, base), "/")
+			fd, err := openat(top, rel, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+			if err != nil {
+				continue
+			}
+			var st unix.Stat_t
+			if unix.Fstat(fd, &st) == nil && st.Dev == root.Dev && !s.own(fd) {
+				d := s.directory(fd)
+				if d.Path == name && s.read(fd, min(l.Max, uint32(budget)), l.Described, &d) == nil {
+					r.Dirs = append(r.Dirs, d)
+					budget -= len(d.Entries)
+					size += len(d.Append(nil))
+				}
+			}
+			unix.Close(fd)
+		}
+	}
 }
 
 // read reads a directory. EMSGSIZE if it has more than max entries.
-func (s *session) read(fd int, max uint32, r *wire.Listed) error {
+func (s *session) read(fd int, max, described uint32, d *wire.Directory) error {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err == unix.EINTR {
 			continue
 		}
-		if err != nil || n == 0 {
+		if err != nil {
 			return err
 		}
-		if err := s.entries(fd, buf[:n], max, r); err != nil {
+		if n == 0 {
+			break
+		}
+		if err := entries(buf[:n], max, d); err != nil {
 			return err
 		}
 	}
+	if d.Described = len(d.Entries) <= int(described); !d.Described {
+		return nil
+	}
+	for i := range d.Entries {
+		if d.Entries[i].Name != ".." { // it may lie outside of what the client knows
+			s.describe(fd, &d.Entries[i])
+		}
+	}
+	return nil
 }
 
 // entries adds what getdents64(2) returned.
-func (s *session) entries(fd int, b []byte, limit uint32, r *wire.Listed) error {
+func entries(b []byte, limit uint32, d *wire.Directory) error {
 	const head = 19 // offset of d_name
 	for len(b) >= head {
-		d := (*unix.Dirent)(unsafe.Pointer(unsafe.SliceData(b)))
-		n := int(d.Reclen)
+		ent := (*unix.Dirent)(unsafe.Pointer(unsafe.SliceData(b)))
+		n := int(ent.Reclen)
 		if n < head || n > len(b) {
 			return unix.EIO
 		}
 		name, _, _ := strings.Cut(string(b[head:n]), "\x00")
-		e := wire.Entry{Ino: d.Ino, Off: d.Off, Type: d.Type, Name: name}
-		b = b[n:]
-		if len(r.Entries) >= int(min(limit, wire.MaxEntries)) {
+		if len(d.Entries) >= int(min(limit, wire.MaxEntries)) {
 			return unix.EMSGSIZE
 		}
-		if name != ".." { // it may lie outside of what the client knows
-			s.describe(fd, &e)
-		}
-		r.Entries = append(r.Entries, e)
+		d.Entries = append(d.Entries, wire.Entry{Ino: ent.Ino, Off: ent.Off, Type: ent.Type, Name: name})
+		b = b[n:]
 	}
 	return nil
 }
@@ -244,7 +356,7 @@ func (s *session) describe(fd int, e *wire.Entry) {
 		return
 	}
 	e.Statx = st
-	e.NoXattrs = hasNoXattrs(fd, e.Name)
+	e.NoXattrs = hasNoXattrs(fd, e.Name, unix.AT_SYMLINK_NOFOLLOW)
 	if (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(st))).Mode&unix.S_IFMT == unix.S_IFLNK {
 		var target [4096]byte
 		if n, err := unix.Readlinkat(fd, e.Name, target[:]); err == nil {
@@ -253,13 +365,13 @@ func (s *session) describe(fd int, e *wire.Entry) {
 	}
 }
 
-// hasNoXattrs tells whether a file has no extended attributes. It needs listxattrat(2), of Linux 6.13; without it nothing is known.
-func hasNoXattrs(dir int, name string) bool {
+// hasNoXattrs tells whether a file, given as to listxattrat(2), has no extended attributes. It needs that call, of Linux 6.13; without it nothing is known.
+func hasNoXattrs(dir int, name string, flags uintptr) bool {
 	p, err := unix.BytePtrFromString(name)
 	if err != nil {
 		return false
 	}
 	const sysListxattrat = 465 // the same everywhere
-	n, _, e := unix.Syscall6(sysListxattrat, uintptr(dir), uintptr(unsafe.Pointer(p)), unix.AT_SYMLINK_NOFOLLOW, 0, 0, 0)
+	n, _, e := unix.Syscall6(sysListxattrat, uintptr(dir), uintptr(unsafe.Pointer(p)), flags, 0, 0, 0)
 	return e == 0 && n == 0 || e == unix.ENOTSUP
 }

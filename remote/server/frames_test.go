@@ -220,7 +220,7 @@ func (h *hostile) answer(f wire.Frame) (frames []wire.Frame) {
 		st := make([]byte, wire.StatxSize)
 		a.Payload = (&wire.Opened{Ret: ret, Statx: st, Whole: h.IntN(2) == 0, Data: []byte{1}, Path: h.path()}).Encode()
 	case wire.OpListX:
-		a.Payload = (&wire.Listed{Ret: ret, Entries: []wire.Entry{{Name: "x"}}}).Encode()
+		a.Payload = (&wire.Listed{Ret: ret, Dirs: []wire.Directory{{Path: "/d", Entries: []wire.Entry{{Name: "x"}}}}}).Encode()
 	case wire.OpDial:
 		a.Payload = (&wire.Dialed{Ret: ret, Local: []byte{2, 0}}).Encode()
 	}

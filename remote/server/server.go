@@ -77,7 +77,7 @@ func New(opts Options) *Server {
 	return s
 }
 
-const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel
+const capabilities = wire.CapOpenX | wire.CapListX | wire.CapDial | wire.CapBind | wire.CapCancel | wire.CapLease
 
 // A session is what one client has open.
 type session struct {
@@ -89,6 +89,8 @@ type session struct {
 	busy     atomic.Int32 // requests under way
 
 	mux *stream.Mux
+
+	leases *leases // nil: nothing is leased
 
 	link   *link.Link
 	ticket wire.Ticket
@@ -162,6 +164,7 @@ func (s *Server) begin(ctx context.Context, conn io.ReadWriteCloser, l *link.Lin
 		s.sessions.leave(ses)
 		close(ses.quit)
 		ses.cancelAll()
+		ses.leases.close()
 		ses.mux.Close()
 		ses.closeAll()
 	}()
@@ -217,6 +220,11 @@ func (s *session) hello(f wire.Frame) error {
 	if err := unix.Uname(&u); err != nil {
 		return fmt.Errorf("uname: %w", err)
 	}
+	if w.Caps&wire.CapLease != 0 {
+		if s.leases = newLeases(s); s.leases == nil {
+			w.Caps &^= wire.CapLease
+		}
+	}
 	for i, field := range [...][65]byte{u.Sysname, u.Nodename, u.Release, u.Version, u.Machine, u.Domainname} {
 		w.Uname[i] = unix.ByteSliceToString(field[:])
 	}
@@ -261,7 +269,14 @@ func (s *session) handle(f wire.Frame) error {
 	return fmt.Errorf("%w: %v is not for a server", wire.ErrCorrupt, f.Op)
 }
 
-// send sends a frame. Without a connection it is kept until there is one.
+// send sends a frame, and before an answer what has changed until then. Without a connection it is kept until there is one.
 func (s *session) send(f wire.Frame) error {
+	if s.leases != nil && f.ID != 0 {
+		s.leases.tell()
+	}
+	return s.write(f)
+}
+
+func (s *session) write(f wire.Frame) error {
 	return s.link.Send(wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Payload)), f))
 }

@@ -213,11 +213,11 @@ func TestListX(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), make([]byte, 123), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := c.ListX(&wire.ListX{Dir: wire.CWD, Path: dir, Max: 100})
-	if err != nil || l.Ret != 0 || len(l.Entries) != 4 {
+	l, err := c.ListX(&wire.ListX{Dir: wire.CWD, Path: dir, Max: 100, Described: 100})
+	if err != nil || l.Ret != 0 || len(l.Dirs) != 1 || len(l.Dirs[0].Entries) != 4 {
 		t.Fatalf("%+v %v", l, err)
 	}
-	for _, e := range l.Entries {
+	for _, e := range l.Dirs[0].Entries {
 		switch e.Name {
 		case "link":
 			if e.Target != "to/where" || e.Type != unix.DT_LNK {

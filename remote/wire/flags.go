@@ -30,3 +30,11 @@ func OpenFlags(abi syscalls.ABI, flags uint32, toGeneric bool) uint32 {
 	}
 	return out
 }
+
+// Flags of open(2) with their generic values (asm-generic/fcntl.h), where architectures differ.
+const (
+	OpenDirectory uint32 = 0o200000
+	OpenNoFollow  uint32 = 0o400000
+	OpenLargeFile uint32 = 0o100000
+	OpenTmpFile   uint32 = 0o20000000 | OpenDirectory
+)

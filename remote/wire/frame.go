@@ -56,6 +56,8 @@ const (
 	OpBind     Op = 64 // client: make a socket with an address; answered by OpDialed
 	OpListen   Op = 65 // client: have it listen; answered by OpDialed
 	OpAccepted Op = 66 // server, no answer: somebody has connected
+
+	OpInvalidate Op = 80 // server, no answer: what was leased has changed
 )
 
 var opNames = [...]string{
@@ -64,6 +66,7 @@ var opNames = [...]string{
 	OpDial: "DIAL", OpDialed: "DIALED", OpData: "DATA", OpWindow: "WINDOW", OpEOF: "EOF", OpReset: "RESET",
 	OpBind: "BIND", OpListen: "LISTEN", OpAccepted: "ACCEPTED",
 	OpAck: "ACK", OpResume: "RESUME", OpResumed: "RESUMED", OpCancel: "CANCEL", OpBye: "BYE",
+	OpInvalidate: "INVALIDATE",
 }
 
 func (o Op) String() string {

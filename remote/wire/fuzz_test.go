@@ -130,8 +130,9 @@ func FuzzMessages(f *testing.F) {
 	f.Add((&Resume{Received: 7}).Encode())
 	f.Add(CountFrame(OpAck, 7).Payload)
 	f.Add((&OpenX{Path: "/x"}).Encode())
-	f.Add((&Opened{Statx: statx, Whole: true, Data: []byte("d")}).Encode())
-	f.Add((&Listed{Entries: []Entry{{Name: "a", Target: "b", Statx: statx}}}).Encode())
+	f.Add((&Opened{Statx: statx, Whole: true, Closed: true, Data: []byte("d")}).Encode())
+	f.Add((&Invalidate{Changes: []Change{{"/d", "n", true}}}).Encode())
+	f.Add((&Listed{Dirs: []Directory{{Path: "/d", Leased: true, Described: true, Entries: []Entry{{Name: "a", Target: "b", Statx: statx}}}}}).Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var o Opened
 		var q Resume
@@ -146,7 +147,8 @@ func FuzzMessages(f *testing.F) {
 		var x OpenX
 		var l ListX
 		var d Listed
-		for _, err := range []error{o.Decode(b, &OpenX{MaxData: 100, MaxEntries: 10}), h.Decode(b), w.Decode(b), x.Decode(b), l.Decode(b), d.Decode(b)} {
+		var i Invalidate
+		for _, err := range []error{o.Decode(b, &OpenX{MaxData: 100, MaxEntries: 10}), h.Decode(b), w.Decode(b), x.Decode(b), l.Decode(b), d.Decode(b, &ListX{Max: 10}), i.Decode(b)} {
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Fatal(err)
 			}

@@ -20,6 +20,7 @@ const (
 	CapResume Capability = 1 << 16 // ACK, RESUME and BYE
 	CapCancel Capability = 1 << 17 // CANCEL
 	CapBind   Capability = 1 << 24 // BIND, LISTEN and ACCEPTED
+	CapLease  Capability = 1 << 25 // INVALIDATE
 )
 
 // A Hello is how a client begins: the versions that it speaks, and what it can do.

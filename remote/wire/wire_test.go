@@ -205,10 +205,10 @@ func TestFrames(t *testing.T) {
 func TestMessages(t *testing.T) {
 	statx := bytes.Repeat([]byte{7}, StatxSize)
 	hello, welcome := Hello{Min: 1, Max: 3, Caps: CapListX}, Welcome{Version: 1, Caps: 3, UID: 5, GID: 6, Groups: []uint32{7}, Uname: [6]string{"Linux", "far"}}
-	open, list := OpenX{1, 2, 3, 4, 5, "/p"}, ListX{1, 2, "/p"}
+	open, list := OpenX{1, 2, 3, 4, 5, 0, "/p"}, ListX{1, 2, 3, 4, "/p"}
 	opened, failed := Opened{Ret: 9, Statx: statx, Listed: true, Path: "/d", Entries: []Entry{{Name: "x"}}}, Opened{Ret: -2}
-	whole := Opened{Whole: true, Statx: statx, Data: []byte("data")}
-	listed := Listed{Entries: []Entry{{1, 2, 3, true, "a", "b", statx}, {Name: "gone"}}}
+	whole := Opened{Whole: true, Closed: true, Leased: true, Statx: statx, Data: []byte("data")}
+	listed := Listed{Dirs: []Directory{{"/d", true, true, []Entry{{1, 2, 3, true, "a", "b", statx}, {Name: "gone"}}}, {Path: "/e"}}}
 	check := func(want, got any, err error) {
 		t.Helper()
 		if err != nil || !reflect.DeepEqual(want, got) {
@@ -240,7 +240,7 @@ func TestMessages(t *testing.T) {
 		t.Errorf("entries that were not asked for: %v", err)
 	}
 	var d Listed
-	err = d.Decode(listed.Encode())
+	err = d.Decode(listed.Encode(), &ListX{Max: 2})
 	check(listed, d, err)
 }
 
