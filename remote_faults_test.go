@@ -141,7 +141,8 @@ func TestRemoteRestart(t *testing.T) {
 	}
 	defer in.Close()
 	defer go_.Close()
-	cmd, out, stderr := h.through(r).start(in, []string{"--cwd", "/home"}, `
+	// Writes are waited for, so that the program is told of the one that fails.
+	cmd, out, stderr := h.through(r).start(in, []string{"--cwd", "/home", "--saver", "all,-writes"}, `
 exec 5>> kept; echo one >&5; echo ready; read line
 cat /home/a.txt; echo two >&5; cat /etc/hostname; echo three > /home/new; echo end`)
 	if line, err := out.ReadString('\n'); line != "ready\n" {

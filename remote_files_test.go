@@ -296,7 +296,7 @@ func TestRemoteStress(t *testing.T) {
 		stats := filepath.Join(filepath.Dir(h.sock), "stats") // outside of the layer
 		cmd := exec.Command("unshare", append([]string{"--mount", "bash", "-c", nearSetup, "near", work, filepath.Dir(h.sock),
 			"env", "PATH=/usr/bin:/bin", "bash", "-c", `exec -a farcall "$0" "$@"`, self,
-			"proxy", "--to", "unix://" + h.sock, "--mechanism", mechanism, "--stats", stats, "--cwd", "/home", "--"}, args...)...)
+			"proxy", "--to", "unix://" + h.sock, "--mechanism", mechanism, "--stats", stats, "--no-profile", "--cwd", "/home", "--"}, args...)...)
 		got := h.run(cmd)
 		if got.code != 0 || strings.Contains(got.stdout, "changed here") {
 			t.Errorf("%s: %d %s %s", mechanism, got.code, got.stdout, got.stderr)

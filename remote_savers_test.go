@@ -242,7 +242,7 @@ func TestRemoteSynced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd, out, stderr := h.start(r, []string{"--cwd", "/home"}, `exec python3 -c '
+	cmd, out, stderr := h.start(r, []string{"--cwd", "/home", "--on-loss", "eio"}, `exec python3 -c '
 import os, sys
 fd = os.open("f", os.O_CREAT|os.O_WRONLY)
 for i in range(1000): os.write(fd, b"%07d\n" % i)
