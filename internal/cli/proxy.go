@@ -18,6 +18,8 @@ import (
 	"farcall/internal/cmdline"
 	"farcall/internal/message"
 	"farcall/internal/proxy"
+	"farcall/internal/proxy/cache"
+	"farcall/internal/proxy/view"
 	"farcall/remote"
 	"farcall/remote/certs"
 	"farcall/remote/client"
@@ -111,7 +113,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 }
 
 // ruleFlags are the rules in the order in which they were given.
-type ruleFlags []proxy.Rule
+type ruleFlags []view.Rule
 
 // ruleFlag adds a rule for one of the options.
 type ruleFlag struct {
@@ -130,7 +132,7 @@ func (f ruleFlag) Set(s string) error {
 		from = "--" + f.name + " " + s
 		s += "=" + f.name
 	}
-	r, err := proxy.ParseRule(s, from)
+	r, err := view.ParseRule(s, from)
 	if err == nil {
 		*f.rules = append(*f.rules, r)
 	}
@@ -150,17 +152,17 @@ func (f rulesFile) Set(name string) error {
 	if err != nil {
 		return err
 	}
-	rules, err := proxy.ParseRules(string(b), name)
+	rules, err := view.ParseRules(string(b), name)
 	*f.rules = append(*f.rules, rules...)
 	return err
 }
 
 // makeView makes the view that the options describe.
-func (o *proxyOptions) makeView() (proxy.View, error) {
-	v := proxy.Overlay()
+func (o *proxyOptions) makeView() (view.View, error) {
+	v := view.Overlay()
 	if dir, ok := strings.CutPrefix(o.view, "prefix="); ok {
 		var err error
-		if v, err = proxy.PrefixView(dir); err != nil {
+		if v, err = view.PrefixView(dir); err != nil {
 			return v, message.Fail("%v", err)
 		}
 	} else if o.view != "overlay" {
@@ -197,7 +199,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	if run.Caching, err = parseCaching(o.cache); err != nil {
 		return err
 	}
-	if run.Savers, err = proxy.ParseSavers(o.savers); err != nil {
+	if run.Savers, err = cache.ParseSavers(o.savers); err != nil {
 		return &message.Error{Text: "invalid --saver argument: " + err.Error()}
 	}
 	switch o.net {
@@ -237,7 +239,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		run.Regions.Notice = func(_ int, err error) { messages.Warn(err.Error()) }
 	}
 	run.Connect = func(c client.Options) (*client.Conn, error) { return connect(o, c, std.Err) }
-	if !o.noProfile && !o.naive && run.Savers.Has(proxy.SaveProfile) && run.Caching.TTL > 0 {
+	if !o.noProfile && !o.naive && run.Savers.Has(cache.SaveProfile) && run.Caching.TTL > 0 {
 		defer o.profile(&run, messages)()
 	}
 	var trace *proxyTrace
@@ -310,7 +312,7 @@ func (o *proxyOptions) programOptions(run *proxy.Run, regions bool) error {
 }
 
 // programPath finds a program of this host. One that is named by a path may be the other host's: that is for the run to find out.
-func programPath(word string, v proxy.View) string {
+func programPath(word string, v view.View) string {
 	if strings.Contains(word, "/") {
 		return word
 	}
@@ -319,7 +321,7 @@ func programPath(word string, v proxy.View) string {
 		if !path.IsAbs(dir) {
 			continue
 		}
-		if side, _, _ := v.Place(dir); side == proxy.Local {
+		if side, _, _ := v.Place(dir); side == view.Local {
 			here = append(here, dir)
 		}
 	}
@@ -327,13 +329,13 @@ func programPath(word string, v proxy.View) string {
 }
 
 // parseCaching reads --cache.
-func parseCaching(s string) (c proxy.Caching, err error) {
+func parseCaching(s string) (c cache.Caching, err error) {
 	const elsewhere = time.Second // what cannot be leased
 	switch s {
 	case "strict":
 		return c, nil
 	case "lease":
-		return proxy.Caching{TTL: elsewhere, Lease: true}, nil
+		return cache.Caching{TTL: elsewhere, Lease: true}, nil
 	}
 	ttl, lease := strings.CutPrefix(s, "lease=")
 	if lease {
@@ -358,9 +360,9 @@ func (o *proxyOptions) profile(run *proxy.Run, messages *message.Printer) (keep 
 	if server == "" {
 		server = o.command
 	}
-	key := proxy.ProfileKey(server, run.Args, run.Dir)
-	file := proxy.ProfileFile(filepath.Join(dir, "farcall"), key)
-	if run.Profile, err = proxy.ReadProfile(file, key); err != nil {
+	key := cache.ProfileKey(server, run.Args, run.Dir)
+	file := cache.ProfileFile(filepath.Join(dir, "farcall"), key)
+	if run.Profile, err = cache.ReadProfile(file, key); err != nil {
 		messages.Warn("what was learned last time is not used: " + err.Error())
 	}
 	return func() {
@@ -422,13 +424,13 @@ func connect(o proxyOptions, begin client.Options, stderr io.Writer) (*client.Co
 }
 
 // explainPath says where a path leads.
-func explainPath(std Streams, v proxy.View, name string) error {
+func explainPath(std Streams, v view.View, name string) error {
 	if !path.IsAbs(name) {
 		return message.Fail("%s: not an absolute path", name)
 	}
 	side, far, rule := v.Place(name)
 	fmt.Fprintf(std.Out, "%s: %v", name, side)
-	if side != proxy.Local && side != proxy.Hide && far != name {
+	if side != view.Local && side != view.Hide && far != name {
 		fmt.Fprintf(std.Out, ", as %s", far)
 	}
 	fmt.Fprintf(std.Out, " (%s)\n", ruleText(rule))

@@ -8,7 +8,7 @@ import (
 
 	"farcall/event"
 	"farcall/internal/message"
-	"farcall/internal/proxy"
+	"farcall/internal/proxy/view"
 )
 
 // A proxyTrace writes the calls of a proxied program, and where they were executed, to a file.
@@ -68,16 +68,16 @@ func (t *proxyTrace) close() error {
 }
 
 // explainTo says where each path leads when it is met first, and which rule says so.
-func explainTo(w io.Writer) func(name string, side proxy.Side, rule *proxy.Rule) {
+func explainTo(w io.Writer) func(name string, side view.Side, rule *view.Rule) {
 	var seen sync.Map
-	return func(name string, side proxy.Side, rule *proxy.Rule) {
+	return func(name string, side view.Side, rule *view.Rule) {
 		if _, again := seen.LoadOrStore(name, true); !again {
 			fmt.Fprintf(w, "farcall: %s: %v (%s)\n", name, side, ruleText(rule))
 		}
 	}
 }
 
-func ruleText(r *proxy.Rule) string {
+func ruleText(r *view.Rule) string {
 	if r == nil {
 		return "no rule"
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"farcall/internal/linux"
+	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +56,7 @@ func (q *request) statInto(regs *[6]uint64) func(int64) int64 {
 	return func(ret int64) int64 {
 		b := q.space.Bytes(q.statx, wire.StatxSize)
 		if q.name != "statx" {
-			b = toStat(b)
+			b = attr.ToStat(b)
 		}
 		if _, err := q.Write(to, b); err != nil {
 			return -int64(unix.EFAULT)

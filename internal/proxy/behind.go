@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"farcall/internal/proxy/cache"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -122,14 +123,14 @@ func (p *Proxy) unreported() error {
 // mayWriteBehind tells whether a program may go on before a write to an object is done.
 func (o *object) mayWriteBehind() bool {
 	const dsync, direct = 0o10000, 0o40000 // asm-generic/fcntl.h; O_SYNC has the bit of O_DSYNC
-	return o.writable() && o.flags&(dsync|direct) == 0 && o.statx != nil && modeOf(o.statx) == unix.S_IFREG
+	return o.writable() && o.flags&(dsync|direct) == 0 && o.statx != nil && cache.ModeOf(o.statx) == unix.S_IFREG
 }
 
 // write carries a write, and does not wait for it if it need not.
 func write(q *request) {
 	o := q.objs[0]
 	f := formOf(q.name)
-	if !q.opts.Savers.Has(SaveWrites) || !o.mayWriteBehind() || q.name == "pwritev2" && q.args[5] != 0 || q.conn.Err() != nil || q.denied() ||
+	if !q.opts.Savers.Has(cache.SaveWrites) || !o.mayWriteBehind() || q.name == "pwritev2" && q.args[5] != 0 || q.conn.Err() != nil || q.denied() ||
 		q.maps.live.Load() > 0 { // what is mapped has to be the same
 		carry(q)
 		return

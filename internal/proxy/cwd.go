@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"farcall/internal/proxy/attr"
+	"farcall/internal/proxy/cache"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -24,25 +26,12 @@ type directory struct {
 // maxHeld is how many of them are kept open on the server; the others are opened again when they are needed.
 const maxHeld = 200
 
-type inode struct {
-	major, minor uint32
-	ino          uint64
-}
-
-func inodeOf(statx []byte) inode {
-	if statx == nil {
-		return inode{}
-	}
-	x := statxOf(statx)
-	return inode{x.Dev_major, x.Dev_minor, x.Ino}
-}
-
 type directories struct {
 	root string // where the stubs are
 
 	mu      sync.Mutex
 	byStub  map[string]*directory
-	byInode map[inode]*directory
+	byInode map[attr.Inode]*directory
 	held    []*directory // those that may be open, in the order in which they were opened
 }
 
@@ -58,14 +47,14 @@ func (ds *directories) of(stub string) *directory {
 
 // enter opens a directory of the server and makes its stub. A negative ret is the error.
 func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err error) {
-	turn := p.cache.now()
+	turn := p.cache.Now()
 	r, err := p.conn.OpenX(entering(dir, path))
 	if err != nil {
 		return nil, 0, err
 	}
 	if r.Path != "" {
-		p.cache.opened(turn, r.Path, false, r, false)
-		p.cache.profile.note(useLink, r.Path, 0)
+		p.cache.Opened(turn, r.Path, false, r, false)
+		p.cache.Profile.Note(cache.UseLink, r.Path, 0)
 	}
 	return p.entered(path, r)
 }
@@ -73,16 +62,16 @@ func (p *Proxy) enter(dir uint32, path string) (d *directory, ret int64, err err
 // known returns the directory that a chdir is about if it has been one before and is still there, nil if the server has to be asked.
 func (q *request) known() *directory {
 	_, name, ok := q.question()
-	if !ok || q.name != "chdir" || !q.cache.isRealDir(name) {
+	if !ok || q.name != "chdir" || !q.cache.IsRealDir(name) {
 		return nil
 	}
-	k := q.cache.look(name, false)
-	if k == nil || k.errno != 0 {
+	k := q.cache.Look(name, false)
+	if k == nil || k.Errno != 0 {
 		return nil
 	}
 	q.dirs.mu.Lock()
 	defer q.dirs.mu.Unlock()
-	d := q.dirs.byInode[inodeOf(k.statx)]
+	d := q.dirs.byInode[attr.InodeOf(k.Statx)]
 	if d == nil || d.path != name {
 		return nil
 	}
@@ -102,7 +91,7 @@ func (p *Proxy) entered(path string, r *wire.Opened) (d *directory, ret int64, e
 	ds := p.dirs
 	ds.mu.Lock()
 	defer ds.mu.Unlock()
-	ino := inodeOf(r.Statx)
+	ino := attr.InodeOf(r.Statx)
 	if d := ds.byInode[ino]; d != nil && d.path == r.Path {
 		p.conn.CloseHandle(uint32(r.Ret))
 		return d, 0, nil

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"farcall/internal/proxy/attr"
+	"farcall/internal/proxy/view"
 	"farcall/remote/wire"
 	"farcall/syscalls"
 	"farcall/syscalls/linux"
@@ -77,7 +79,7 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 			return nil
 		}
 		if q.elsewhere && pl.text != "" {
-			pl.side, pl.orHere = Local, false
+			pl.side, pl.orHere = view.Local, false
 		}
 		q.places = append(q.places, pl)
 	}
@@ -85,7 +87,7 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 		q.objs = append(q.objs, p.objects.of(t.TID(), int(int32(q.args[r]))))
 	}
 	for i := range q.places {
-		if q.places[i].side == Hide {
+		if q.places[i].side == view.Hide {
 			q.fault(unix.ENOENT)
 			return nil
 		}
@@ -196,7 +198,7 @@ func (q *request) quickStat() bool {
 	if q.name == "statx" {
 		buf = 4
 	} else {
-		b = toStat(b)
+		b = attr.ToStat(b)
 	}
 	if _, err := q.Write(q.args[buf], b); err != nil {
 		q.fault(unix.EFAULT)
@@ -208,7 +210,7 @@ func (q *request) quickStat() bool {
 
 // stillTrue tells whether an object's attributes are as they were when it was opened, as far as is known.
 func (q *request) stillTrue(o *object) bool {
-	return !o.writable() && !q.cache.isHot(o.statx) && q.cache.still(o)
+	return !o.writable() && !q.cache.IsHot(o.statx) && q.cache.Still(o.turn, o.opened, o.filled.Load(), o.statx)
 }
 
 func flagsReg(name string) int {
@@ -238,7 +240,7 @@ func mixed(q *request) {
 
 // exists returns a negated error number if a name does not exist.
 func (q *request) exists(p *place) (int64, error) {
-	if p.side == Remote || p.side == ReadOnly {
+	if p.side == view.Remote || p.side == view.ReadOnly {
 		dir, err := q.dir(p)
 		if err != nil {
 			return 0, err
@@ -276,7 +278,7 @@ func carry(q *request) {
 		return
 	}
 	for i := range q.places {
-		if q.places[i].side == ReadOnly && spec.Access == wire.AccessWrite {
+		if q.places[i].side == view.ReadOnly && spec.Access == wire.AccessWrite {
 			q.result(-int64(unix.EROFS), nil)
 			return
 		}
@@ -298,7 +300,7 @@ func carry(q *request) {
 	if after != nil {
 		q.after = after
 	}
-	turn := q.cache.now()
+	turn := q.cache.Now()
 	if err := q.syncMappings(); err != nil {
 		q.result(0, err)
 		return
@@ -309,7 +311,7 @@ func carry(q *request) {
 		_, err = q.conn.Syscall("lseek", [6]uint64{regs[0], uint64(back), unix.SEEK_SET}, &wire.Space{})
 	}
 	if f.name == "truncate" {
-		q.objects.changes(inode{})
+		q.objects.changes(attr.Inode{})
 	}
 	if f.name == "truncate" || dataOnly[f.name] {
 		q.refreshMappings()

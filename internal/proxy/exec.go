@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -86,7 +87,7 @@ func (q *request) program(p *place) (name string, head []byte, ret int64, err er
 	switch {
 	case err != nil || ret < 0:
 		return "", nil, ret, err
-	case statxOf(o.statx).Mode&unix.S_IFMT != unix.S_IFREG:
+	case attr.Statx(o.statx).Mode&unix.S_IFMT != unix.S_IFREG:
 		return "", nil, -int64(unix.EACCES), nil
 	case !o.filled.Load(): // empty, or too large
 		return "", nil, -int64(unix.ENOEXEC), nil

@@ -3,6 +3,8 @@ package proxy
 import (
 	"strings"
 
+	"farcall/internal/proxy/cache"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -14,24 +16,24 @@ func (q *request) forget(name string, ret int64) {
 	known := false
 	switch name {
 	case "mkdirat", "symlinkat", "mknodat", "unlinkat":
-		known = ret == 0 && len(q.places) == 1 && q.cache.renamed(strings.TrimRight(q.places[0].absolute(), "/"), name != "unlinkat")
+		known = ret == 0 && len(q.places) == 1 && q.cache.Renamed(strings.TrimRight(q.places[0].absolute(), "/"), name != "unlinkat")
 	case "renameat2":
 		// Of a directory everything below is moved.
 		const flags = 0 // RENAME_EXCHANGE and the like are rare
 		if len(q.places) == 2 && (q.name != "renameat2" || q.args[4] == flags) {
 			from, to := q.places[0].absolute(), q.places[1].absolute()
-			known = q.cache.regular(from) && q.cache.renamed(to, false) && q.cache.renamed(from, false)
+			known = q.cache.Regular(from) && q.cache.Renamed(to, false) && q.cache.Renamed(from, false)
 		}
 	case "fchmod", "fchown", "fsetxattr", "fremovexattr":
 		known = len(q.objs) == 1 && q.objs[0] != nil && q.objs[0].statx != nil
 		if known {
-			q.cache.altered(q.objs[0].statx)
+			q.cache.Altered(q.objs[0].statx)
 		}
 	case "fchmodat", "fchownat", "utimensat", "setxattr", "lsetxattr", "removexattr", "lremovexattr":
 		known = q.forgetAttributes()
 	}
 	if !known {
-		q.cache.flush()
+		q.cache.Flush()
 	}
 }
 
@@ -45,13 +47,13 @@ func (q *request) forgetAttributes() bool {
 			statx = b.object.statx
 		}
 	default:
-		if k := q.cache.look(q.places[0].absolute(), false); k != nil && k.errno == 0 && modeOf(k.statx) != unix.S_IFLNK {
-			statx = k.statx
+		if k := q.cache.Look(q.places[0].absolute(), false); k != nil && k.Errno == 0 && cache.ModeOf(k.Statx) != unix.S_IFLNK {
+			statx = k.Statx
 		}
 	}
 	if statx == nil {
 		return false
 	}
-	q.cache.altered(statx)
+	q.cache.Altered(statx)
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 
+	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -35,7 +36,7 @@ type lockRange struct {
 // locks are the owners, by file.
 type locks struct {
 	mu     sync.Mutex
-	byFile map[inode][]*owner
+	byFile map[attr.Inode][]*owner
 	waits  map[int]bool // processes whose end is waited for
 }
 
@@ -76,7 +77,7 @@ func lock(q *request) {
 	s := wire.Space{Else: q.Trap} // which knows when the program is interrupted
 	addr := s.Put(b)
 	if cmd == unix.F_SETLKW {
-		if q.locks.wait(inodeOf(o.statx), own, kind, b) {
+		if q.locks.wait(attr.InodeOf(o.statx), own, kind, b) {
 			q.result(-int64(unix.EDEADLK), nil)
 			return
 		}
@@ -91,7 +92,7 @@ func lock(q *request) {
 			if int16(binary.NativeEndian.Uint16(b)) == unix.F_UNLCK {
 				b = b[:flockWhence] // all that is changed then
 			} else {
-				q.locks.name(inodeOf(o.statx), own, b)
+				q.locks.name(attr.InodeOf(o.statx), own, b)
 			}
 			if _, werr := q.Write(q.args[2], b); werr != nil {
 				ret = -int64(unix.EFAULT)
@@ -109,7 +110,7 @@ func (q *request) nameOwner(ret int64) int64 {
 	b := make([]byte, flockSize)
 	if q.Read(q.args[2], b) == flockSize && int16(binary.NativeEndian.Uint16(b)) != unix.F_UNLCK {
 		q.locks.mu.Lock()
-		q.locks.name(inodeOf(q.objs[0].statx), nil, b)
+		q.locks.name(attr.InodeOf(q.objs[0].statx), nil, b)
 		q.locks.mu.Unlock()
 		_, _ = q.Write(q.args[2], b) // was written a moment ago
 	}
@@ -152,7 +153,7 @@ func (q *request) fromStart(o *object, b []byte) (ret int64, err error) {
 
 // owner is the owner of the process's locks of a file. A negative ret is the error.
 func (q *request) owner(o *object) (own *owner, ret int64, err error) {
-	pid, ino := processOf(q.TID()), inodeOf(o.statx)
+	pid, ino := processOf(q.TID()), attr.InodeOf(o.statx)
 	q.endLocks(ino, pid)
 	ls := &q.locks
 	ls.mu.Lock()
@@ -183,7 +184,7 @@ func (q *request) owner(o *object) (own *owner, ret int64, err error) {
 	}
 	own = &owner{pid: pid, handle: uint32(r.Ret)}
 	if ls.byFile == nil {
-		ls.byFile, ls.waits = map[inode][]*owner{}, map[int]bool{}
+		ls.byFile, ls.waits = map[attr.Inode][]*owner{}, map[int]bool{}
 	}
 	ls.byFile[ino] = append(ls.byFile[ino], own)
 	if !ls.waits[pid] {
@@ -196,7 +197,7 @@ func (q *request) owner(o *object) (own *owner, ret int64, err error) {
 }
 
 // endLocks ends the locks of a file that have ended until now, for a process that is going to ask for one.
-func (p *Proxy) endLocks(ino inode, pid int) {
+func (p *Proxy) endLocks(ino attr.Inode, pid int) {
 	p.objects.drain() // what has been closed
 	p.locks.mu.Lock()
 	defer p.locks.mu.Unlock()
@@ -231,7 +232,7 @@ func (p *Proxy) unlockAfter(pid, pidfd int) {
 func (p *Proxy) closedFile(o *object) {
 	p.locks.mu.Lock()
 	defer p.locks.mu.Unlock()
-	ino := inodeOf(o.statx)
+	ino := attr.InodeOf(o.statx)
 	for _, own := range append([]*owner(nil), p.locks.byFile[ino]...) {
 		if own.pid == o.pid {
 			p.dropLocks(ino, own)
@@ -240,7 +241,7 @@ func (p *Proxy) closedFile(o *object) {
 }
 
 // dropLocks ends the locks of an owner. p.locks.mu is held.
-func (p *Proxy) dropLocks(ino inode, own *owner) {
+func (p *Proxy) dropLocks(ino attr.Inode, own *owner) {
 	p.conn.CloseHandle(own.handle)
 	owners := p.locks.byFile[ino]
 	for i := range owners {
@@ -255,14 +256,14 @@ func (p *Proxy) dropLocks(ino inode, own *owner) {
 }
 
 // hasOpen tells whether a process has a file open.
-func (p *Proxy) hasOpen(pid int, ino inode) bool {
+func (p *Proxy) hasOpen(pid int, ino attr.Inode) bool {
 	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false
 	}
 	for _, e := range entries {
-		if o := p.objects.named(procLink(pid, "fd/"+e.Name())); o != nil && inodeOf(o.statx) == ino {
+		if o := p.objects.named(procLink(pid, "fd/"+e.Name())); o != nil && attr.InodeOf(o.statx) == ino {
 			return true
 		}
 	}
@@ -283,7 +284,7 @@ func rangeOf(b []byte) (start, end int64) {
 
 // wait notes that the owner is going to wait for a lock, if it has to. It tells whether that would be for ever, as the one who has it waits for the
 // owner's process, itself or by others.
-func (ls *locks) wait(ino inode, own *owner, kind int16, b []byte) (deadlock bool) {
+func (ls *locks) wait(ino attr.Inode, own *owner, kind int16, b []byte) (deadlock bool) {
 	if kind == unix.F_UNLCK {
 		return false
 	}
@@ -292,8 +293,8 @@ func (ls *locks) wait(ino inode, own *owner, kind int16, b []byte) (deadlock boo
 	start, end := rangeOf(b)
 	own.waits = &lockRange{kind, start, end}
 	seen := map[*owner]bool{}
-	var reaches func(ino inode, w *owner) bool
-	reaches = func(ino inode, w *owner) bool {
+	var reaches func(ino attr.Inode, w *owner) bool
+	reaches = func(ino attr.Inode, w *owner) bool {
 		if seen[w] {
 			return false
 		}
@@ -356,7 +357,7 @@ func (own *owner) set(kind int16, b []byte) {
 }
 
 // name puts the number of the process that has a lock into a struct flock, if it is one of ours. ls.mu is held.
-func (ls *locks) name(ino inode, asks *owner, b []byte) {
+func (ls *locks) name(ino attr.Inode, asks *owner, b []byte) {
 	kind := int16(binary.NativeEndian.Uint16(b))
 	start, _ := rangeOf(b)
 	for _, own := range ls.byFile[ino] {

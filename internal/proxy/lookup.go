@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"farcall/internal/proxy/attr"
+	"farcall/internal/proxy/cache"
+	"farcall/internal/proxy/view"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -15,7 +18,7 @@ import (
 // A question is a call that only asks about a name, and so can be answered from what is known.
 type question struct {
 	follow func(args *[6]uint64) bool
-	answer func(q *request, k *known) bool // false: it is not known enough
+	answer func(q *request, k *cache.Known) bool // false: it is not known enough
 }
 
 func yes(*[6]uint64) bool { return true }
@@ -50,31 +53,31 @@ var questions = map[string]question{
 	"chdir":      {yes, absentOnly},
 }
 
-func statAnswer(buf int) func(*request, *known) bool {
-	return func(q *request, k *known) bool {
-		if q.put(q.args[buf], toStat(k.statx)) {
+func statAnswer(buf int) func(*request, *cache.Known) bool {
+	return func(q *request, k *cache.Known) bool {
+		if q.put(q.args[buf], attr.ToStat(k.Statx)) {
 			q.answer(0)
 		}
 		return true
 	}
 }
 
-func statxAnswer(q *request, k *known) bool {
+func statxAnswer(q *request, k *cache.Known) bool {
 	if q.args[2]&unix.AT_STATX_FORCE_SYNC != 0 {
 		return false
 	}
-	if q.put(q.args[4], k.statx) {
+	if q.put(q.args[4], k.Statx) {
 		q.answer(0)
 	}
 	return true
 }
 
-func accessAnswer(reg int) func(*request, *known) bool {
-	return func(q *request, k *known) bool {
+func accessAnswer(reg int) func(*request, *cache.Known) bool {
+	return func(q *request, k *cache.Known) bool {
 		const execute = 1
 		mode := q.args[reg]
 		root := q.conn.Welcome().UID == 0
-		if mode != 0 && !(root && (mode&execute == 0 || statxOf(k.statx).Mode&0o111 != 0)) {
+		if mode != 0 && !(root && (mode&execute == 0 || attr.Statx(k.Statx).Mode&0o111 != 0)) {
 			return false
 		}
 		q.answer(0)
@@ -82,16 +85,16 @@ func accessAnswer(reg int) func(*request, *known) bool {
 	}
 }
 
-func linkAnswer(buf int) func(*request, *known) bool {
-	return func(q *request, k *known) bool {
-		if modeOf(k.statx) != unix.S_IFLNK {
+func linkAnswer(buf int) func(*request, *cache.Known) bool {
+	return func(q *request, k *cache.Known) bool {
+		if cache.ModeOf(k.Statx) != unix.S_IFLNK {
 			q.fault(unix.EINVAL)
 			return true
 		}
-		if k.from == "" {
+		if k.From == "" {
 			return false
 		}
-		b := []byte(k.target)[:min(uint64(len(k.target)), q.args[buf+1])]
+		b := []byte(k.Target)[:min(uint64(len(k.Target)), q.args[buf+1])]
 		if len(b) > 0 && q.put(q.args[buf], b) {
 			q.answer(int64(len(b)))
 		}
@@ -99,9 +102,9 @@ func linkAnswer(buf int) func(*request, *known) bool {
 	}
 }
 
-func xattrAnswer(v int64) func(*request, *known) bool {
-	return func(q *request, k *known) bool {
-		if !k.noXattrs || strings.HasSuffix(q.name, "getxattr") && !q.wellNamed() {
+func xattrAnswer(v int64) func(*request, *cache.Known) bool {
+	return func(q *request, k *cache.Known) bool {
+		if !k.NoXattrs || strings.HasSuffix(q.name, "getxattr") && !q.wellNamed() {
 			return false
 		}
 		q.answer(v)
@@ -125,7 +128,7 @@ func (q *request) wellNamed() bool {
 }
 
 // absentOnly leaves it to the server unless there is no such file.
-func absentOnly(*request, *known) bool { return false }
+func absentOnly(*request, *cache.Known) bool { return false }
 
 // argumentBits are arguments of generic calls that are looked at before the path is.
 var argumentBits = map[string]struct {
@@ -137,7 +140,7 @@ var argumentBits = map[string]struct {
 
 // question is the question that a request is, if it is one, and the path that it asks about.
 func (q *request) question() (ask question, name string, ok bool) {
-	if len(q.places) != 1 || q.places[0].side != Remote || q.places[0].text == "" || !q.cache.keeps() {
+	if len(q.places) != 1 || q.places[0].side != view.Remote || q.places[0].text == "" || !q.cache.Keeps() {
 		return ask, "", false
 	}
 	if q.places[0].through != nil {
@@ -186,17 +189,17 @@ func (q *request) fromCache() bool {
 	if !ok {
 		return false
 	}
-	k := q.cache.look(name, ask.follow(&q.args))
+	k := q.cache.Look(name, ask.follow(&q.args))
 	switch {
 	case k == nil:
 		return false
-	case k.errno != 0:
+	case k.Errno != 0:
 		if q.places[0].orHere {
 			return false
 		}
-		q.fault(k.errno)
+		q.fault(k.Errno)
 		return true
-	case q.slash() && modeOf(k.statx) != unix.S_IFDIR:
+	case q.slash() && cache.ModeOf(k.Statx) != unix.S_IFDIR:
 		return false
 	}
 	return ask.answer(q, k)
@@ -217,20 +220,20 @@ type riders struct {
 }
 
 // list asks for a directory too.
-func (r *riders) list(c *cache, turn uint64, l *wire.ListX) *wire.Listed {
+func (r *riders) list(c *cache.Cache, turn uint64, l *wire.ListX) *wire.Listed {
 	listed := r.ListX(l)
 	r.learn = append(r.learn, func() {
 		for i := range listed.Dirs {
-			c.list(turn, &listed.Dirs[i])
+			c.List(turn, &listed.Dirs[i])
 		}
 	})
 	return listed
 }
 
 // look asks for a file too: its attributes, and its content if it is small.
-func (r *riders) look(c *cache, turn uint64, o *wire.OpenX, asked string) *wire.Opened {
+func (r *riders) look(c *cache.Cache, turn uint64, o *wire.OpenX, asked string) *wire.Opened {
 	opened := r.OpenX(o)
-	r.learn = append(r.learn, func() { c.opened(turn, asked, o.Flags&wire.OpenNoFollow == 0, opened, true) })
+	r.learn = append(r.learn, func() { c.Opened(turn, asked, o.Flags&wire.OpenNoFollow == 0, opened, true) })
 	return opened
 }
 
@@ -248,11 +251,11 @@ func (r *riders) send(q *request) error {
 // withDirectory adds the directory of a name that is being asked about, if programs go on asking about its names: it answers the next
 // questions.
 func (q *request) withDirectory(r *riders, turn uint64, name string) {
-	if !plain(name) || name == "/" || !q.opts.Savers.Has(SaveLists) {
+	if !cache.Plain(name) || name == "/" || !q.opts.Savers.Has(cache.SaveLists) {
 		return
 	}
-	if dir := path.Dir(name); q.cache.missed(dir) {
-		q.cache.profile.note(useEntries, dir, 0)
+	if dir := path.Dir(name); q.cache.Missed(dir) {
+		q.cache.Profile.Note(cache.UseEntries, dir, 0)
 		r.list(q.cache, turn, &wire.ListX{Dir: wire.CWD, Path: dir, Max: maxAsk, Described: maxAsk, Budget: subtree})
 	}
 }
@@ -264,7 +267,7 @@ func (q *request) askDirectory() bool {
 		return false
 	}
 	var r riders
-	q.withDirectory(&r, q.cache.now(), name)
+	q.withDirectory(&r, q.cache.Now(), name)
 	if r.Len() == 0 || r.send(q) != nil { // the question itself will tell why
 		return false
 	}
@@ -278,7 +281,7 @@ const statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
 // answer can be kept. It tells whether it has answered.
 func (q *request) askAttributes() bool {
 	ask, name, ok := q.question()
-	if !ok || !plain(name) || q.slash() {
+	if !ok || !cache.Plain(name) || q.slash() {
 		return false
 	}
 	switch formOf(q.name).name {
@@ -304,11 +307,11 @@ func (q *request) askAttributes() bool {
 	if !follow {
 		flags |= wire.OpenNoFollow
 	}
-	turn := q.cache.now()
+	turn := q.cache.Now()
 	var r riders
 	got := r.look(q.cache, turn, &wire.OpenX{Dir: dir, Path: p.far, Flags: flags, Want: wire.WantClosed}, name)
 	q.withDirectory(&r, turn, name)
-	q.cache.profile.note(useOf(follow), name, 0)
+	q.cache.Profile.Note(cache.UseOf(follow), name, 0)
 	if err := r.send(q); err != nil {
 		q.result(0, err)
 		return true
@@ -325,7 +328,7 @@ func (q *request) askAttributes() bool {
 		return false
 	}
 	q.debug("%d %s%s: looked at", q.TID(), q.name, q.placesText())
-	return ask.answer(q, &known{statx: got.Statx, noXattrs: got.Bare})
+	return ask.answer(q, &cache.Known{Statx: got.Statx, NoXattrs: got.Bare})
 }
 
 // learned remembers what the server said about a name.
@@ -335,17 +338,17 @@ func (q *request) learned(turn uint64, ret int64, statx []byte) {
 		return
 	}
 	follow := ask.follow(&q.args)
-	q.cache.profile.note(useOf(follow), name, 0)
+	q.cache.Profile.Note(cache.UseOf(follow), name, 0)
 	switch {
 	case ret == -int64(unix.ENOENT): // not ENOTDIR, which may be about what the call wanted of the file
-		q.cache.learn(turn, name, follow, known{belief: q.cache.belief(turn, false), errno: unix.ENOENT})
+		q.cache.Learn(turn, name, follow, cache.Known{Belief: q.cache.BeliefOf(turn, false), Errno: unix.ENOENT})
 	case ret == 0 && statx != nil:
-		q.cache.learn(turn, name, follow, known{belief: q.cache.belief(turn, false), statx: statx})
+		q.cache.Learn(turn, name, follow, cache.Known{Belief: q.cache.BeliefOf(turn, false), Statx: statx})
 	}
 }
 
 // openKnown opens what is known as a whole: a file with its content, a directory with its entries.
-func openKnown(q *request, k *known) bool {
+func openKnown(q *request, k *cache.Known) bool {
 	reg := 2
 	if q.name == "open" {
 		reg = 1
@@ -353,24 +356,24 @@ func openKnown(q *request, k *known) bool {
 	const harmless = unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY | wire.OpenDirectory | wire.OpenNoFollow | wire.OpenLargeFile
 	native := uint32(q.args[reg])
 	flags := wire.OpenFlags(nativeABI, native, true)
-	if flags&^harmless != 0 || !q.opts.Savers.Has(SaveContents) {
+	if flags&^harmless != 0 || !q.opts.Savers.Has(cache.SaveContents) {
 		return false
 	}
 	name := q.asked()
-	o := &object{path: name, flags: flags &^ unix.O_CLOEXEC, opened: time.Now(), turn: q.cache.now(), pid: processOf(q.TID())}
+	o := &object{path: name, flags: flags &^ unix.O_CLOEXEC, opened: time.Now(), turn: q.cache.Now(), pid: processOf(q.TID())}
 	var data []byte
-	switch modeOf(k.statx) {
+	switch cache.ModeOf(k.Statx) {
 	case unix.S_IFREG:
-		f := q.cache.file(name)
+		f := q.cache.File(name)
 		if f == nil || native&unix.O_DIRECTORY != 0 {
 			return false
 		}
-		q.cache.profile.note(useContent, name, len(f.data))
-		q.cache.follow(name)
-		o.statx, o.turn, data = f.statx, f.turn, f.data
+		q.cache.Profile.Note(cache.UseContent, name, len(f.Data))
+		q.cache.Follow(name)
+		o.statx, o.turn, data = f.Statx, f.Turn, f.Data
 		q.fill(o)
 	case unix.S_IFDIR:
-		entries, statx, _ := q.cache.directory(name)
+		entries, statx, _ := q.cache.Directory(name)
 		if entries == nil {
 			return false
 		}
@@ -396,7 +399,7 @@ func (q *request) openBehind(o *object) {
 		if err != nil || r.Ret < 0 {
 			return // who needs the handle is told
 		}
-		if o.dropped || inodeOf(r.Statx) != inodeOf(o.statx) {
+		if o.dropped || attr.InodeOf(r.Statx) != attr.InodeOf(o.statx) {
 			p.conn.CloseHandle(uint32(r.Ret))
 			return
 		}
@@ -410,7 +413,7 @@ func (q *request) openBehind(o *object) {
 // readDir answers getdents64(2) from a directory that was asked for as a whole, with the attributes that programs ask for next.
 func readDir(q *request) {
 	o := q.objs[0]
-	if !q.cache.keeps() || !o.isDir() || o.flags&unix.O_PATH != 0 {
+	if !q.cache.Keeps() || !o.isDir() || o.flags&unix.O_PATH != 0 {
 		carry(q)
 		return
 	}
@@ -449,7 +452,7 @@ func (q *request) listObject(o *object) (listed bool, err error) {
 	if listed || large {
 		return listed, nil
 	}
-	if entries, statx, leased := q.cache.directory(o.path); entries != nil && inodeOf(statx) == inodeOf(o.statx) && (leased || !rewound) {
+	if entries, statx, leased := q.cache.Directory(o.path); entries != nil && attr.InodeOf(statx) == attr.InodeOf(o.statx) && (leased || !rewound) {
 		o.mu.Lock()
 		o.entries, o.at = entries, 0
 		o.mu.Unlock()
@@ -460,15 +463,15 @@ func (q *request) listObject(o *object) (listed bool, err error) {
 		return false, err
 	}
 	ask := &wire.ListX{Dir: h, Max: maxRead, Described: maxRead}
-	if q.opts.Savers.Has(SaveLists) {
+	if q.opts.Savers.Has(cache.SaveLists) {
 		ask.Budget = subtree
 	}
 	var r riders
-	l := r.list(q.cache, q.cache.now(), ask)
+	l := r.list(q.cache, q.cache.Now(), ask)
 	if err := r.send(q); err != nil {
 		return false, err
 	}
-	q.cache.profile.note(useEntries, o.path, 0)
+	q.cache.Profile.Note(cache.UseEntries, o.path, 0)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if l.Ret != 0 {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,7 @@ type mapping struct {
 type mappings struct {
 	live atomic.Int64
 	mu   sync.Mutex
-	all  map[inode]*mapping
+	all  map[attr.Inode]*mapping
 }
 
 // maxShared is how large a file may be that is mapped with MAP_SHARED for writing: it is compared with what the server has again and again.
@@ -59,7 +60,7 @@ func mmap(q *request) {
 	case mode == unix.O_WRONLY, share != unix.MAP_PRIVATE && prot&unix.PROT_WRITE != 0 && mode != unix.O_RDWR:
 		q.result(-int64(unix.EACCES), nil)
 		return
-	case o.statx == nil || statxOf(o.statx).Mode&unix.S_IFMT != unix.S_IFREG:
+	case o.statx == nil || attr.Statx(o.statx).Mode&unix.S_IFMT != unix.S_IFREG:
 		q.result(-int64(unix.ENODEV), nil)
 		return
 	}
@@ -247,7 +248,7 @@ func (q *request) mapping(o *object, h uint32) (m *mapping, ret int64, err error
 	ms := &q.maps
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	ino := inodeOf(o.statx)
+	ino := attr.InodeOf(o.statx)
 	if m = ms.all[ino]; m != nil && (m.writable || !o.writable()) {
 		m.pending++
 		return m, 0, q.refresh(m)
@@ -272,7 +273,7 @@ func (q *request) mapping(o *object, h uint32) (m *mapping, ret int64, err error
 		return nil, r.Ret, nil
 	}
 	m.handle = uint32(r.Ret)
-	size := statxOf(r.Statx).Size
+	size := attr.Statx(r.Statx).Size
 	if m.file, err = q.copyFile(m.handle, size, 0, size); err == nil {
 		if m.shadow, err = m.content(); err != nil {
 			unix.Close(m.file)
@@ -283,10 +284,10 @@ func (q *request) mapping(o *object, h uint32) (m *mapping, ret int64, err error
 		return nil, 0, err
 	}
 	if ms.all == nil {
-		ms.all = map[inode]*mapping{}
+		ms.all = map[attr.Inode]*mapping{}
 	}
 	ms.all[ino] = m
-	q.cache.writing(m.statx, 1)
+	q.cache.Writing(m.statx, 1)
 	if m.writable {
 		q.objects.changes(ino)
 	}
@@ -391,12 +392,12 @@ func (p *Proxy) refresh(m *mapping) error {
 }
 
 // unmap ends a mapping. ms.mu is held.
-func (p *Proxy) unmap(ino inode, m *mapping) {
+func (p *Proxy) unmap(ino attr.Inode, m *mapping) {
 	delete(p.maps.all, ino)
 	p.maps.live.Add(-1)
 	unix.Close(m.file)
 	p.conn.CloseHandle(m.handle)
-	p.cache.writing(m.statx, -1)
+	p.cache.Writing(m.statx, -1)
 }
 
 // ended tells whether nobody has a file mapped any more, and nobody can from now on.

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 	"farcall/syscalls"
 
@@ -60,7 +61,7 @@ func (o *object) writable() bool {
 
 // isDir tells whether it is known to be a directory.
 func (o *object) isDir() bool {
-	return o.statx != nil && statxOf(o.statx).Mode&unix.S_IFMT == unix.S_IFDIR
+	return o.statx != nil && attr.Statx(o.statx).Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // objects are the objects that stand-ins exist for.
@@ -78,8 +79,8 @@ type objects struct {
 	byID map[uint64]*object
 	byWD map[int32]*object
 
-	full map[inode]map[*object]bool // those that are filled
-	kept []*object                  // those whose handles are open, though they are filled, in the order in which they were opened
+	full map[attr.Inode]map[*object]bool // those that are filled
+	kept []*object                       // those whose handles are open, though they are filled, in the order in which they were opened
 }
 
 // maxKept is how many files that are filled are kept open on the server: for what is asked about them after they have lost their names.
@@ -94,7 +95,7 @@ func newObjects(closed func(*object)) (*objects, error) {
 	}
 	return &objects{
 		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, closed: closed,
-		byID: map[uint64]*object{}, byWD: map[int32]*object{}, full: map[inode]map[*object]bool{},
+		byID: map[uint64]*object{}, byWD: map[int32]*object{}, full: map[attr.Inode]map[*object]bool{},
 	}, nil
 }
 
@@ -161,7 +162,7 @@ func (os *objects) fill(o *object) *object {
 	defer os.mu.Unlock()
 	o.filled.Store(true)
 	o.here = true
-	ino := inodeOf(o.statx)
+	ino := attr.InodeOf(o.statx)
 	if os.full[ino] == nil {
 		os.full[ino] = map[*object]bool{}
 	}
@@ -176,10 +177,10 @@ func (os *objects) fill(o *object) *object {
 }
 
 // changes tells that the content of a file is going to change, of all files if ino is zero: those who have it open have to ask for it.
-func (os *objects) changes(ino inode) {
+func (os *objects) changes(ino attr.Inode) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	if ino != (inode{}) {
+	if ino != (attr.Inode{}) {
 		os.empty(ino)
 		return
 	}
@@ -188,7 +189,7 @@ func (os *objects) changes(ino inode) {
 	}
 }
 
-func (os *objects) empty(ino inode) {
+func (os *objects) empty(ino attr.Inode) {
 	for o := range os.full[ino] {
 		if o.filled.Swap(false) && os.byID[o.id] == o {
 			os.unfilled.Add(1)
@@ -212,7 +213,7 @@ func (os *objects) drop(o *object) {
 func (os *objects) forget(o *object) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	if ino := inodeOf(o.statx); os.full[ino][o] {
+	if ino := attr.InodeOf(o.statx); os.full[ino][o] {
 		delete(os.full[ino], o)
 		if len(os.full[ino]) == 0 {
 			delete(os.full, ino)

@@ -14,7 +14,10 @@ import (
 	"farcall/decode"
 	"farcall/event"
 	"farcall/filter"
+	"farcall/internal/proxy/attr"
+	"farcall/internal/proxy/cache"
 	"farcall/internal/proxy/network"
+	"farcall/internal/proxy/view"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -23,7 +26,7 @@ import (
 
 // Options are the options of a Proxy.
 type Options struct {
-	View View
+	View view.View
 
 	// Naive forwards call by call: nothing is fetched ahead, nothing is answered from what is known already.
 	Naive bool
@@ -38,13 +41,13 @@ type Options struct {
 	Net bool
 
 	// Caching says how long what is known about the server's files is believed.
-	Caching Caching
+	Caching cache.Caching
 
 	// Savers are the ways in which round trips are saved.
-	Savers Savers
+	Savers cache.Savers
 
 	// Profile, if not nil, is what the command asked for last time; it becomes what it asks for this time.
-	Profile *Profile
+	Profile *cache.Profile
 
 	// Calls, if not nil, says which calls are executed there; the others are this host's, unless they are about what is open there.
 	Calls *filter.Program
@@ -53,7 +56,7 @@ type Options struct {
 	Events func(*event.Event)
 
 	// Explain, if not nil, is told where each path leads, and which rule says so, nil for none. It is called by several goroutines.
-	Explain func(name string, side Side, rule *Rule)
+	Explain func(name string, side view.Side, rule *view.Rule)
 
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
@@ -69,7 +72,7 @@ const (
 type Proxy struct {
 	conn        *client.Conn
 	opts        Options
-	cache       *cache
+	cache       *cache.Cache
 	behind      behind
 	objects     *objects
 	network     *network.Network
@@ -110,12 +113,12 @@ func New(opts Options, lost func(error)) (*Proxy, error) {
 		temp = real
 	}
 	if opts.Naive {
-		opts.Caching, opts.Savers = Caching{}, NoSavers
+		opts.Caching, opts.Savers = cache.Caching{}, cache.NoSavers
 	}
-	p := &Proxy{opts: opts, cache: newCache(opts.Caching), temp: temp, lost: lost}
+	p := &Proxy{opts: opts, cache: cache.New(opts.Caching), temp: temp, lost: lost}
 	p.behind.moved.L = &p.behind.mu
 	p.credentials = credentialsOf(os.Getpid())
-	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[inode]*directory{}}
+	p.dirs = &directories{root: filepath.Join(temp, "cwd"), byStub: map[string]*directory{}, byInode: map[attr.Inode]*directory{}}
 	err = os.Mkdir(p.dirs.root, 0o711)
 	if err == nil {
 		err = os.Chmod(temp, 0o711) // programs of other users have to get through
@@ -156,7 +159,7 @@ func (p *Proxy) release(o *object) {
 	p.objects.forget(o)
 	p.closedFile(o)
 	if o.writable() && o.statx != nil {
-		p.cache.writing(o.statx, -1)
+		p.cache.Writing(o.statx, -1)
 	}
 }
 
@@ -188,7 +191,7 @@ func (p *Proxy) handle(o *object) (uint32, error) {
 		return 0, err
 	case r.Ret < 0:
 		return 0, unix.ESTALE
-	case inodeOf(r.Statx) != inodeOf(o.statx):
+	case attr.InodeOf(r.Statx) != attr.InodeOf(o.statx):
 		p.conn.CloseHandle(uint32(r.Ret))
 		return 0, unix.ESTALE
 	}
@@ -201,7 +204,7 @@ func (p *Proxy) fstat(h uint32) (x *unix.Statx_t, ret int64, err error) {
 	var s wire.Space
 	name, buf := s.PutString(""), s.Room(wire.StatxSize)
 	ret, err = p.conn.Syscall("statx", [6]uint64{uint64(h), name, unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, buf}, &s)
-	return statxOf(s.Bytes(buf, wire.StatxSize)), ret, err
+	return attr.Statx(s.Bytes(buf, wire.StatxSize)), ret, err
 }
 
 // fail tells that the session is over.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"farcall/internal/proxy/attr"
 	"farcall/internal/proxy/network"
 	"farcall/remote/wire"
 
@@ -30,7 +31,7 @@ func (q *request) whole(o *object, content []byte) (whole []byte, errno unix.Err
 	if o.filled.Load() || o.flags&unix.O_PATH != 0 || o.flags&unix.O_DIRECTORY != 0 || o.statx == nil {
 		return content, whyNot(o)
 	}
-	x := statxOf(o.statx)
+	x := attr.Statx(o.statx)
 	switch {
 	case x.Mode&unix.S_IFMT == unix.S_IFDIR:
 		return nil, 0

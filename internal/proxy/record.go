@@ -135,10 +135,10 @@ func (p *Proxy) wanted(t Trap, d *syscalls.Call) bool {
 // nearOf is the program's name of what a link of /proc leads to.
 func (p *Proxy) nearOf(link string) string {
 	if o := p.objects.named(link); o != nil {
-		return p.opts.View.near(o.path)
+		return p.opts.View.Near(o.path)
 	}
 	if d := p.dirs.of(link); d != nil {
-		return p.opts.View.near(d.path)
+		return p.opts.View.Near(d.path)
 	}
 	return link
 }

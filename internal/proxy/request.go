@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"farcall/internal/proxy/view"
 	"farcall/remote/wire"
 	"farcall/syscalls"
 
@@ -34,13 +35,13 @@ type request struct {
 // A place is where a path among the arguments leads.
 type place struct {
 	role   pathRole
-	text   string // as the program has it
-	null   bool   // it is NULL
-	side   Side   // Local or Remote, or Hide, or ReadOnly for a Remote one
-	orHere bool   // if the server has no such file, it is this host's
-	full   string // the program's absolute name
-	far    string // remote: the server's name, relative to base if that is remote
-	base   *base  // what text is relative to, nil if it is absolute
+	text   string    // as the program has it
+	null   bool      // it is NULL
+	side   view.Side // Local or Remote, or Hide, or ReadOnly for a Remote one
+	orHere bool      // if the server has no such file, it is this host's
+	full   string    // the program's absolute name
+	far    string    // remote: the server's name, relative to base if that is remote
+	base   *base     // what text is relative to, nil if it is absolute
 
 	through *object // text is a link in /proc that leads to what is open there
 }
@@ -130,49 +131,49 @@ func (q *request) locate(role pathRole) (place, error) {
 		p.base = q.baseOf(role.dir)
 		if p.text == "" { // the descriptor itself, or an error
 			if p.base.remote {
-				p.side = Remote
+				p.side = view.Remote
 			}
 			return p, nil
 		}
 		if !path.IsAbs(p.base.path) { // a descriptor of no directory: the kernel knows what to say
 			if p.base.remote {
-				p.side = Remote
+				p.side = view.Remote
 			}
 			p.far = p.text
 			return p, nil
 		}
 		at := p.base.path
 		if p.base.remote {
-			at = q.opts.View.near(at)
+			at = q.opts.View.Near(at)
 		}
-		p.full = join(at, p.text)
+		p.full = view.Join(at, p.text)
 	}
-	if below(p.full, q.temp) { // ours: stubs and copies of programs
+	if view.Below(p.full, q.temp) { // ours: stubs and copies of programs
 		return p, nil
 	}
 	if o := q.throughProc(p.full); o != nil {
-		p.side, p.far, p.base, p.through = Remote, o.path, nil, o
+		p.side, p.far, p.base, p.through = view.Remote, o.path, nil, o
 		return p, nil
 	}
 	var far string
-	var rule *Rule
+	var rule *view.Rule
 	p.side, far, rule = q.opts.View.Place(p.full)
 	if q.opts.Explain != nil {
 		q.opts.Explain(p.full, p.side, rule)
 	}
 	switch p.side {
-	case LocalThenRemote:
-		p.side = Remote
+	case view.LocalThenRemote:
+		p.side = view.Remote
 		if unix.Access(p.full, unix.F_OK) == nil {
-			p.side = Local
+			p.side = view.Local
 		}
-	case RemoteThenLocal:
-		p.side, p.orHere = Remote, true
+	case view.RemoteThenLocal:
+		p.side, p.orHere = view.Remote, true
 	}
-	if p.side == Remote && q.opts.ReadOnly {
-		p.side = ReadOnly
+	if p.side == view.Remote && q.opts.ReadOnly {
+		p.side = view.ReadOnly
 	}
-	if p.side != Remote && p.side != ReadOnly {
+	if p.side != view.Remote && p.side != view.ReadOnly {
 		return p, nil
 	}
 	if p.base != nil && p.base.remote {
@@ -180,7 +181,7 @@ func (q *request) locate(role pathRole) (place, error) {
 		return p, nil
 	}
 	// As the program has it, where possible: what .. means behind a link is known there only.
-	if p.far = far; below(p.full, q.opts.View.Prefix) || q.opts.View.Prefix == "" {
+	if p.far = far; view.Below(p.full, q.opts.View.Prefix) || q.opts.View.Prefix == "" {
 		p.far = "/" + strings.TrimLeft(strings.TrimPrefix(p.full, q.opts.View.Prefix), "/")
 	}
 	return p, nil
@@ -191,7 +192,7 @@ func (p *place) absolute() string {
 	if p.base == nil || !p.base.remote || p.text == "" {
 		return p.far
 	}
-	return join(p.base.path, p.far)
+	return view.Join(p.base.path, p.far)
 }
 
 // sides tells whether any part of the call is on the server, and local whether any is here.
@@ -199,7 +200,7 @@ func (q *request) sides() (remote, local bool) {
 	for i := range q.places {
 		p := &q.places[i]
 		switch {
-		case p.side == Remote || p.side == ReadOnly:
+		case p.side == view.Remote || p.side == view.ReadOnly:
 			remote = true
 		case p.base == nil || !p.base.closed:
 			local = true

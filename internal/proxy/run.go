@@ -14,6 +14,8 @@ import (
 	"farcall"
 	"farcall/event"
 	"farcall/filter"
+	"farcall/internal/proxy/cache"
+	"farcall/internal/proxy/view"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -23,18 +25,18 @@ import (
 // A Run is a program to run, and what became of it.
 type Run struct {
 	Connect  func(client.Options) (*client.Conn, error)
-	View     View
+	View     view.View
 	Naive    bool
 	Local    bool // the identity of this host
 	Ptrace   bool // not user notification
 	ReadOnly bool
 	Net      bool // sockets are connected by the server
-	Caching  Caching
-	Savers   Savers
-	Profile  *Profile // may be nil
-	Kill     bool     // end the programs if the session is lost
-	Dir      string   // in which the program starts, as it sees it
-	Here     bool     // Dir is this host's, whatever View says
+	Caching  cache.Caching
+	Savers   cache.Savers
+	Profile  *cache.Profile // may be nil
+	Kill     bool           // end the programs if the session is lost
+	Dir      string         // in which the program starts, as it sees it
+	Here     bool           // Dir is this host's, whatever View says
 	Path     string
 	Args     []string
 	Debug    func(format string, args ...any)
@@ -42,7 +44,7 @@ type Run struct {
 	Conn    *client.Conn    // the session, once it has begun; Run closes it
 	Calls   *filter.Program // which calls are executed there
 	Events  func(*event.Event)
-	Explain func(name string, side Side, rule *Rule)
+	Explain func(name string, side view.Side, rule *view.Rule)
 	Regions farcall.Regions // in which parts of programs; needs Ptrace
 	Env     []string        // what is added to the environment, as os/exec.Cmd.Env
 	FarEnv  bool            // HOME and the like are those of the server's user

@@ -39,7 +39,7 @@ func (q socketCall) Redirect(args [6]uint64) {
 
 func (q socketCall) Place(addr []byte) (far string, ok bool) { return q.socketPath(addr) }
 
-func (q socketCall) Changed() { q.cache.flush() }
+func (q socketCall) Changed() { q.cache.Flush() }
 
 func (q socketCall) Lost(err error) { q.fail(err) }
 

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"farcall/internal/proxy/attr"
+	"farcall/internal/proxy/cache"
+	"farcall/internal/proxy/view"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -55,7 +58,7 @@ func open(q *request) {
 	if flags&unix.O_CREAT != 0 || flags&wire.OpenTmpFile == wire.OpenTmpFile {
 		mode = q.mode(uint32(regs[3]) & 0o7777)
 	}
-	if p.side == ReadOnly && flags&unix.O_PATH == 0 && (flags&unix.O_ACCMODE != 0 || flags&(unix.O_CREAT|unix.O_TRUNC) != 0) {
+	if p.side == view.ReadOnly && flags&unix.O_PATH == 0 && (flags&unix.O_ACCMODE != 0 || flags&(unix.O_CREAT|unix.O_TRUNC) != 0) {
 		q.result(-int64(unix.EROFS), nil)
 		return
 	}
@@ -65,7 +68,7 @@ func open(q *request) {
 		return
 	}
 	var content []byte
-	turn := q.cache.now()
+	turn := q.cache.Now()
 	o.turn, o.opened = turn, time.Now()
 	ret := -int64(unix.EMEDIUMTYPE)
 	if !q.opts.Naive && p.text != "" { // without a name it is an error, which the kernel finds
@@ -107,24 +110,24 @@ func (q *request) openedFor(p *place, o *object, flags uint32) {
 	}
 	switch {
 	case o.statx == nil:
-		q.cache.flush()
+		q.cache.Flush()
 		return
 	case flags&unix.O_TRUNC != 0:
 		defer q.refreshMappings()
 	}
 	if o.writable() || flags&unix.O_TRUNC != 0 {
-		q.objects.changes(inodeOf(o.statx))
+		q.objects.changes(attr.InodeOf(o.statx))
 	}
 	switch {
 	case o.writable():
-		q.cache.writing(o.statx, 1)
+		q.cache.Writing(o.statx, 1)
 	default:
-		q.cache.altered(o.statx)
+		q.cache.Altered(o.statx)
 	}
-	if flags&unix.O_CREAT != 0 && flags&wire.OpenTmpFile != wire.OpenTmpFile && !q.cache.created(p.absolute(), flags&unix.O_EXCL != 0) {
-		q.cache.flush()
+	if flags&unix.O_CREAT != 0 && flags&wire.OpenTmpFile != wire.OpenTmpFile && !q.cache.Created(p.absolute(), flags&unix.O_EXCL != 0) {
+		q.cache.Flush()
 	}
-	q.cache.remember(o.path, o.statx)
+	q.cache.Remember(o.path, o.statx)
 }
 
 // installObject gives the program a stand-in.
@@ -160,19 +163,19 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 	got := r.OpenX(ask)
 	var listed *wire.Listed
 	looks := flags&(unix.O_ACCMODE|unix.O_PATH|unix.O_TRUNC|unix.O_CREAT) == unix.O_RDONLY
-	if looks && q.cache.keeps() && p.through == nil {
+	if looks && q.cache.Keeps() && p.through == nil {
 		if flags&wire.OpenDirectory != 0 {
 			l := &wire.ListX{Dir: dir, Path: p.far, Max: maxRead, Described: maxRead}
-			if q.opts.Savers.Has(SaveLists) {
+			if q.opts.Savers.Has(cache.SaveLists) {
 				l.Budget = subtree
 			}
 			listed = r.list(q.cache, o.turn, l)
 		} else {
 			q.withDirectory(&r, o.turn, name)
 		}
-		if q.opts.Savers.Has(SaveContents) {
-			for _, n := range q.cache.next(name) {
-				r.look(q.cache, o.turn, &wire.OpenX{Dir: wire.CWD, Path: n, Want: wire.WantClosed, MaxData: aheadFile}, n)
+		if q.opts.Savers.Has(cache.SaveContents) {
+			for _, n := range q.cache.Next(name) {
+				r.look(q.cache, o.turn, &wire.OpenX{Dir: wire.CWD, Path: n, Want: wire.WantClosed, MaxData: cache.AheadFile}, n)
 			}
 		}
 	}
@@ -180,11 +183,11 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		return nil, 0, err
 	}
 	if looks || got.Ret == -int64(unix.ENOENT) {
-		q.cache.opened(o.turn, name, flags&wire.OpenNoFollow == 0, got, false)
+		q.cache.Opened(o.turn, name, flags&wire.OpenNoFollow == 0, got, false)
 	}
 	if got.Ret < 0 {
 		if looks && got.Ret == -int64(unix.ENOENT) {
-			q.cache.profile.note(useOf(flags&wire.OpenNoFollow == 0), name, 0)
+			q.cache.Profile.Note(cache.UseOf(flags&wire.OpenNoFollow == 0), name, 0)
 		}
 		return nil, got.Ret, nil
 	}
@@ -193,19 +196,19 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		o.path = got.Path
 	}
 	o.handle, o.held = uint32(got.Ret), true
-	if q.cache.isHot(o.statx) { // its content is going to change
+	if q.cache.IsHot(o.statx) { // its content is going to change
 		return nil, 0, nil
 	}
 	if got.Whole {
 		q.fill(o)
-		q.cache.profile.note(useContent, name, len(got.Data))
+		q.cache.Profile.Note(cache.UseContent, name, len(got.Data))
 		return got.Data, 0, nil
 	}
 	if listed != nil && listed.Ret == 0 && listed.Dirs[0].Path == o.path {
-		q.cache.profile.note(useEntries, o.path, 0)
+		q.cache.Profile.Note(cache.UseEntries, o.path, 0)
 		o.entries = listed.Dirs[0].Entries
 	}
-	x := statxOf(got.Statx)
+	x := attr.Statx(got.Statx)
 	if flags&(unix.O_ACCMODE|unix.O_PATH) == unix.O_RDONLY && x.Mode&unix.S_IFMT == unix.S_IFREG && x.Size > 0 && x.Size <= maxFill {
 		content, err := q.fetch(o.handle, int(x.Size))
 		if err != nil {
@@ -213,10 +216,10 @@ func (q *request) openX(p *place, o *object, flags, mode uint32) (content []byte
 		}
 		if content != nil {
 			q.fill(o)
-			q.cache.profile.note(useContent, name, len(content))
+			q.cache.Profile.Note(cache.UseContent, name, len(content))
 			whole := *got
 			whole.Whole, whole.Data = true, content
-			q.cache.opened(o.turn, name, flags&wire.OpenNoFollow == 0, &whole, false)
+			q.cache.Opened(o.turn, name, flags&wire.OpenNoFollow == 0, &whole, false)
 			return content, 0, nil
 		}
 	}
@@ -343,7 +346,7 @@ func fcntl(q *request) {
 		lock(q)
 		return
 	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
-		q.endLocks(inodeOf(o.statx), processOf(q.TID()))
+		q.endLocks(attr.InodeOf(o.statx), processOf(q.TID()))
 		if cmd == fOFDGetLk {
 			q.after = q.nameOwner
 		}
@@ -394,7 +397,7 @@ func lseek(q *request) {
 // emptied makes a descriptor's position the server's, if it was its stand-in's.
 func (q *request) emptied(i int) {
 	if o := q.objs[i]; o.filled.Load() {
-		q.objects.changes(inodeOf(o.statx))
+		q.objects.changes(attr.InodeOf(o.statx))
 	}
 }
 

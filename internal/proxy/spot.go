@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"farcall/internal/linux"
+	"farcall/internal/proxy/view"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +52,7 @@ func (q *request) getcwd() bool {
 	if d == nil {
 		return false
 	}
-	b := append([]byte(q.opts.View.near(d.path)), 0)
+	b := append([]byte(q.opts.View.Near(d.path)), 0)
 	switch {
 	case uint64(len(b)) > q.args[1]:
 		q.fault(unix.ERANGE)
@@ -151,11 +152,11 @@ func (q *request) socketPath(addr []byte) (far string, ok bool) {
 		base := q.baseOf(-1)
 		at := base.path
 		if base.remote {
-			at = q.opts.View.near(at)
+			at = q.opts.View.Near(at)
 		}
-		name = join(at, name)
+		name = view.Join(at, name)
 	}
-	if below(name, q.temp) || q.elsewhere {
+	if view.Below(name, q.temp) || q.elsewhere {
 		return "", false
 	}
 	side, far, rule := q.opts.View.Place(name)
@@ -163,9 +164,9 @@ func (q *request) socketPath(addr []byte) (far string, ok bool) {
 		q.opts.Explain(name, side, rule)
 	}
 	switch side {
-	case LocalThenRemote:
+	case view.LocalThenRemote:
 		ok = unix.Access(name, unix.F_OK) != nil
-	case Local:
+	case view.Local:
 	default:
 		ok = true
 	}

@@ -3,7 +3,9 @@ package proxy
 import (
 	"fmt"
 
+	"farcall/internal/proxy/cache"
 	"farcall/internal/proxy/network"
+	"farcall/internal/proxy/view"
 	"farcall/remote/client"
 	"farcall/remote/wire"
 
@@ -18,33 +20,33 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 	var first riders
 	var entered *wire.Opened
 	side, far, _ := p.opts.View.Place(dir)
-	remote := !here && side != Local && !(p.opts.View.Prefix != "" && dir == "/")
+	remote := !here && side != view.Local && !(p.opts.View.Prefix != "" && dir == "/")
 	if remote {
 		entered = first.OpenX(entering(wire.CWD, far))
 	}
-	turn := p.cache.now()
-	if uses := p.cache.takeProfile(p.opts.Profile); len(uses) > 0 {
+	turn := p.cache.Now()
+	if uses := p.cache.TakeProfile(p.opts.Profile); len(uses) > 0 {
 		p.prefetch(&first, turn, uses)
-	} else if p.opts.Savers.Has(SaveStart) && p.cache.keeps() && p.opts.View.Prefix == "" {
+	} else if p.opts.Savers.Has(cache.SaveStart) && p.cache.Keeps() && p.opts.View.Prefix == "" {
 		if remote {
 			first.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: far, Max: startNames, Described: startEntries})
 		}
 		for _, d := range []string{"/", "/etc"} { // where programs look for what is not there
-			if s, _, _ := p.opts.View.Place(d); s == Remote && d != far {
+			if s, _, _ := p.opts.View.Place(d); s == view.Remote && d != far {
 				first.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: d, Max: startNames})
 			}
 		}
 	}
 	o := client.Options{First: &first.Batch}
 	if p.opts.Caching.Lease {
-		o.Changed = p.cache.invalidate
+		o.Changed = p.cache.Invalidate
 	}
 	var err error
 	if p.conn, err = begin(o); err != nil {
 		return "", err
 	}
 	p.network = network.New(p.conn, p.opts.Net)
-	p.conn.OnRestart(p.cache.flush)
+	p.conn.OnRestart(p.cache.Flush)
 	for _, f := range first.learn {
 		f()
 	}
@@ -52,8 +54,8 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 		return dir, nil
 	}
 	if entered.Path != "" {
-		p.cache.opened(turn, entered.Path, false, entered, false)
-		p.cache.profile.note(useLink, entered.Path, 0)
+		p.cache.Opened(turn, entered.Path, false, entered, false)
+		p.cache.Profile.Note(cache.UseLink, entered.Path, 0)
 	}
 	d, ret, err := p.entered(far, entered)
 	if err == nil && ret < 0 {
@@ -72,35 +74,24 @@ const (
 )
 
 // prefetch asks for what a profile says.
-func (p *Proxy) prefetch(r *riders, turn uint64, uses []Use) {
-	room := maxAhead
+func (p *Proxy) prefetch(r *riders, turn uint64, uses []cache.Use) {
+	room := cache.MaxAhead
 	for _, u := range uses {
 		switch u.Kind {
-		case useContent:
-			if u.Size > maxAheadOne || room < u.Size {
+		case cache.UseContent:
+			if u.Size > cache.MaxAheadOne || room < u.Size {
 				continue
 			}
 			room -= u.Size
-			r.look(p.cache, turn, &wire.OpenX{Dir: wire.CWD, Path: u.Path, Want: wire.WantClosed, MaxData: maxAheadOne}, u.Path)
-		case useEntries:
+			r.look(p.cache, turn, &wire.OpenX{Dir: wire.CWD, Path: u.Path, Want: wire.WantClosed, MaxData: cache.MaxAheadOne}, u.Path)
+		case cache.UseEntries:
 			r.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: u.Path, Max: maxRead, Described: maxAsk})
-		case useNames:
+		case cache.UseNames:
 			r.list(p.cache, turn, &wire.ListX{Dir: wire.CWD, Path: u.Path, Max: maxRead})
-		case useFile:
+		case cache.UseFile:
 			r.look(p.cache, turn, &wire.OpenX{Dir: wire.CWD, Path: u.Path, Flags: unix.O_PATH, Want: wire.WantClosed}, u.Path)
-		case useLink:
+		case cache.UseLink:
 			r.look(p.cache, turn, &wire.OpenX{Dir: wire.CWD, Path: u.Path, Flags: unix.O_PATH | wire.OpenNoFollow, Want: wire.WantClosed}, u.Path)
 		}
 	}
-}
-
-// takeProfile has what is asked for from now on noted in a profile, and returns what it had.
-func (c *cache) takeProfile(p *Profile) []Use {
-	if p == nil || !c.keeps() {
-		return nil
-	}
-	uses := p.Uses
-	p.Uses = nil
-	c.profile = p
-	return uses
 }

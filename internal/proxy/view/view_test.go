@@ -1,4 +1,4 @@
-package proxy
+package view
 
 import "testing"
 
@@ -32,7 +32,7 @@ func TestPrefixView(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"/r": "/", "/r/etc/x": "/etc/x", "/r/../r/a": "/a"} {
-		if side, far, _ := v.Place(name); side != Remote || far != want || v.near(far) != "/r"+want && v.near(far) != "/r" {
+		if side, far, _ := v.Place(name); side != Remote || far != want || v.Near(far) != "/r"+want && v.Near(far) != "/r" {
 			t.Errorf("%s: %v %s", name, side, far)
 		}
 	}
@@ -52,7 +52,7 @@ func TestJoin(t *testing.T) {
 		{"/a", "../../..", "/"}, {"/a/b", "./c/../d", "/a/b/c/../d"}, {"/a", "..x", "/a/..x"}, {"/a", ".x/", "/a/.x/"},
 		{"/a/b", ".././/c", "/a/c"},
 	} {
-		if got := join(c[0], c[1]); got != c[2] {
+		if got := Join(c[0], c[1]); got != c[2] {
 			t.Errorf("join(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
 		}
 	}

@@ -1,4 +1,4 @@
-package proxy
+package cache
 
 import (
 	"errors"
@@ -13,12 +13,12 @@ func TestProfile(t *testing.T) {
 	key := ProfileKey("unix:///s", []string{"/usr/bin/cat", "x"}, "/home")
 	p := &Profile{Key: key}
 	for _, u := range []Use{
-		{useLink, 0, "/l"}, {useFile, 0, "/o"}, {useContent, 7, "/o"}, {useFile, 0, "/o"}, {useNames, 0, "/d"}, {useEntries, 0, "/d"},
-		{useNames, 0, "/d"}, {useNames, 0, "/n\n\"x\xff"}, {useLink, 0, "/l"}, {useLink, 0, "relative"}, {useLink, 0, "/a/../b"},
+		{UseLink, 0, "/l"}, {UseFile, 0, "/o"}, {UseContent, 7, "/o"}, {UseFile, 0, "/o"}, {UseNames, 0, "/d"}, {UseEntries, 0, "/d"},
+		{UseNames, 0, "/d"}, {UseNames, 0, "/n\n\"x\xff"}, {UseLink, 0, "/l"}, {UseLink, 0, "relative"}, {UseLink, 0, "/a/../b"},
 	} {
-		p.note(u.Kind, u.Path, u.Size)
+		p.Note(u.Kind, u.Path, u.Size)
 	}
-	want := []Use{{useLink, 0, "/l"}, {useContent, 7, "/o"}, {useEntries, 0, "/d"}, {useNames, 0, "/n\n\"x\xff"}}
+	want := []Use{{UseLink, 0, "/l"}, {UseContent, 7, "/o"}, {UseEntries, 0, "/d"}, {UseNames, 0, "/n\n\"x\xff"}}
 	if !reflect.DeepEqual(p.Uses, want) {
 		t.Errorf("%+v, want %+v", p.Uses, want)
 	}
@@ -44,14 +44,14 @@ func TestProfile(t *testing.T) {
 		t.Errorf("one that is too large: %v", err)
 	}
 	var none *Profile
-	none.note(useLink, "/x", 0)
+	none.Note(UseLink, "/x", 0)
 }
 
 func TestProfileLimits(t *testing.T) {
 	dir := t.TempDir()
 	p := &Profile{Key: "k"}
 	for i := range maxUses + 10 {
-		p.note(useLink, "/"+strings.Repeat("x", 200)+string(rune('a'+i%26))+strings.Repeat("y", i/26), 0)
+		p.Note(UseLink, "/"+strings.Repeat("x", 200)+string(rune('a'+i%26))+strings.Repeat("y", i/26), 0)
 	}
 	if len(p.Uses) != maxUses {
 		t.Errorf("%d uses", len(p.Uses))
@@ -94,8 +94,8 @@ func TestProfileKey(t *testing.T) {
 
 func FuzzParseProfile(f *testing.F) {
 	p := &Profile{Key: ProfileKey("s", []string{"a b"}, "/\n")}
-	p.note(useContent, "/a \"b", 5)
-	p.note(useEntries, "/\xff", 0)
+	p.Note(UseContent, "/a \"b", 5)
+	p.Note(UseEntries, "/\xff", 0)
 	f.Add(p.Format())
 	f.Add([]byte(profileHeading + "\nk\nd 0 \"/x/../y\"\n"))
 	f.Add([]byte(profileHeading + "\nk\no -1 \"/x\"\n"))
@@ -108,7 +108,7 @@ func FuzzParseProfile(f *testing.F) {
 			return
 		}
 		for _, u := range p.Uses {
-			if !plain(u.Path) || u.Size < 0 {
+			if !Plain(u.Path) || u.Size < 0 {
 				t.Fatalf("%+v", u)
 			}
 		}

@@ -1,10 +1,11 @@
-package proxy
+package cache
 
 import (
 	"cmp"
 	"path"
 	"slices"
 
+	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 
 	"golang.org/x/sys/unix"
@@ -21,12 +22,12 @@ type reading struct {
 const (
 	firstWindow = 4
 	maxWindow   = 256
-	aheadFile   = 64 << 10 // bytes of a file
+	AheadFile   = 64 << 10 // bytes of a file
 	aheadBytes  = 1 << 20  // of all
 )
 
-// follow notes that a file was opened.
-func (c *cache) follow(p string) {
+// Follow notes that a file was opened.
+func (c *Cache) Follow(p string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r := c.readingOf(path.Dir(p)); r != nil {
@@ -35,7 +36,7 @@ func (c *cache) follow(p string) {
 }
 
 // readingOf is what is known about reading in a directory, nil if its files are not known. c.mu is held.
-func (c *cache) readingOf(dir string) *reading {
+func (c *Cache) readingOf(dir string) *reading {
 	l := c.dirs[dir]
 	if l == nil || l.entries == nil || !l.described || !c.real[dir] {
 		return nil
@@ -49,9 +50,9 @@ func (c *cache) readingOf(dir string) *reading {
 	return r
 }
 
-// next is called when a file is opened whose content is not known. If files are opened one after the other it returns the names of those that are
+// Next is called when a file is opened whose content is not known. If files are opened one after the other it returns the names of those that are
 // likely to be next: of the directory, and of those behind it. The more of them have been right, the more it returns.
-func (c *cache) next(p string) (names []string) {
+func (c *Cache) Next(p string) (names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	dir, name := path.Dir(p), path.Base(p)
@@ -68,7 +69,7 @@ func (c *cache) next(p string) (names []string) {
 		if i < 0 || i > 0 && files[i-1] != last || i == 0 && c.window <= firstWindow {
 			continue
 		}
-		a := ahead{cache: c, left: max(c.window, firstWindow), bytes: aheadBytes}
+		a := ahead{Cache: c, left: max(c.window, firstWindow), bytes: aheadBytes}
 		a.files(dir, files[i+1:])
 		a.siblings(dir, by)
 		c.window = min(max(c.window, firstWindow)*4, maxWindow)
@@ -80,7 +81,7 @@ func (c *cache) next(p string) (names []string) {
 
 // ahead collects what to read ahead.
 type ahead struct {
-	*cache
+	*Cache
 	names       []string
 	left, bytes int
 }
@@ -90,11 +91,11 @@ func (a *ahead) files(dir string, names []string) bool {
 	for _, n := range names {
 		at := path.Join(dir, n)
 		k := a.attrs[key{at, false}]
-		if a.contents[at] != nil || k == nil || k.statx == nil {
+		if a.contents[at] != nil || k == nil || k.Statx == nil {
 			continue
 		}
-		size := int(min(statxOf(k.statx).Size, aheadFile+1))
-		if size > aheadFile || size == 0 {
+		size := int(min(attr.Statx(k.Statx).Size, AheadFile+1))
+		if size > AheadFile || size == 0 {
 			continue
 		}
 		if a.left == 0 || a.bytes < size {
@@ -134,13 +135,13 @@ var orders = [...]func(a, b wire.Entry) int{
 }
 
 // inOrder are the names of a directory's files of a type. c.mu is held.
-func (c *cache) inOrder(l *listing, by int, mode uint32) []string {
+func (c *Cache) inOrder(l *listing, by int, mode uint32) []string {
 	which := inOrder{by, mode}
 	if names, ok := l.sorted[which]; ok {
 		return names
 	}
 	files := slices.DeleteFunc(slices.Clone(l.entries), func(e wire.Entry) bool {
-		return e.Statx == nil || modeOf(e.Statx) != mode || e.Name == "."
+		return e.Statx == nil || ModeOf(e.Statx) != mode || e.Name == "."
 	})
 	if less := orders[by]; less != nil {
 		slices.SortStableFunc(files, less)

@@ -1,4 +1,4 @@
-package proxy
+package cache
 
 import (
 	"fmt"
@@ -29,12 +29,12 @@ func directoryOf(path string, leased bool, names ...string) *wire.Directory {
 	return d
 }
 
-func knows(c *cache, p string) string {
-	k := c.look(p, true)
+func knows(c *Cache, p string) string {
+	k := c.Look(p, true)
 	switch {
 	case k == nil:
 		return "unknown"
-	case k.errno != 0:
+	case k.Errno != 0:
 		return "absent"
 	}
 	return "there"
@@ -42,53 +42,53 @@ func knows(c *cache, p string) string {
 
 // TestCache changes things in all the ways that there are.
 func TestCache(t *testing.T) {
-	fresh := func() *cache {
-		c := newCache(Caching{TTL: time.Hour, Lease: true})
-		c.list(0, directoryOf("/d", true, "a", "b", "sub"))
-		c.list(0, directoryOf("/d/sub", true, "x"))
-		c.opened(0, "/link", true, &wire.Opened{Path: "/d/a", Statx: statxFor(2000, unix.S_IFREG, 1), Whole: true, Leased: true, Data: []byte("x")}, false)
-		c.opened(0, "/link/later", true, &wire.Opened{Ret: -int64(unix.ENOENT)}, false)
+	fresh := func() *Cache {
+		c := New(Caching{TTL: time.Hour, Lease: true})
+		c.List(0, directoryOf("/d", true, "a", "b", "sub"))
+		c.List(0, directoryOf("/d/sub", true, "x"))
+		c.Opened(0, "/link", true, &wire.Opened{Path: "/d/a", Statx: statxFor(2000, unix.S_IFREG, 1), Whole: true, Leased: true, Data: []byte("x")}, false)
+		c.Opened(0, "/link/later", true, &wire.Opened{Ret: -int64(unix.ENOENT)}, false)
 		return c
 	}
 	for _, s := range []struct {
 		name   string
-		change func(c *cache)
+		change func(c *Cache)
 		want   string // a, its content, b, new, link, link/later, sub/x, sub/y
 	}{
-		{"nothing", func(c *cache) {}, "there true there absent there absent there absent"},
-		{"a name has come", func(c *cache) { c.renamed("/d/new", true) }, "there true there unknown unknown unknown there absent"},
-		{"a name has gone", func(c *cache) { c.renamed("/d/a", false) }, "unknown false there absent unknown unknown there absent"},
-		{"a directory has gone", func(c *cache) { c.renamed("/d/sub", true) }, "there true there absent unknown unknown unknown unknown"},
-		{"a file has changed", func(c *cache) { c.altered(statxFor(2000, 0, 0)) }, "unknown false there absent unknown absent there absent"},
-		{"a file is being written", func(c *cache) { c.writing(statxFor(2000, 0, 0), 1) }, "unknown false there absent unknown absent there absent"},
-		{"told of a change", func(c *cache) { c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "a"}}}) },
+		{"nothing", func(c *Cache) {}, "there true there absent there absent there absent"},
+		{"a name has come", func(c *Cache) { c.Renamed("/d/new", true) }, "there true there unknown unknown unknown there absent"},
+		{"a name has gone", func(c *Cache) { c.Renamed("/d/a", false) }, "unknown false there absent unknown unknown there absent"},
+		{"a directory has gone", func(c *Cache) { c.Renamed("/d/sub", true) }, "there true there absent unknown unknown unknown unknown"},
+		{"a file has changed", func(c *Cache) { c.Altered(statxFor(2000, 0, 0)) }, "unknown false there absent unknown absent there absent"},
+		{"a file is being written", func(c *Cache) { c.Writing(statxFor(2000, 0, 0), 1) }, "unknown false there absent unknown absent there absent"},
+		{"told of a change", func(c *Cache) { c.Invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "a"}}}) },
 			"unknown false there absent there absent there absent"},
-		{"told of a name", func(c *cache) {
-			c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "new", Names: true}}})
+		{"told of a name", func(c *Cache) {
+			c.Invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d", Name: "new", Names: true}}})
 		},
 			"there true there unknown unknown unknown there absent"},
-		{"told that a directory is elsewhere", func(c *cache) { c.invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d"}}}) },
+		{"told that a directory is elsewhere", func(c *Cache) { c.Invalidate(&wire.Invalidate{Changes: []wire.Change{{Dir: "/d"}}}) },
 			"unknown false unknown unknown unknown unknown unknown unknown"},
-		{"told that all has changed", func(c *cache) { c.invalidate(&wire.Invalidate{All: true}) },
+		{"told that all has changed", func(c *Cache) { c.Invalidate(&wire.Invalidate{All: true}) },
 			"unknown false unknown unknown unknown unknown unknown unknown"},
-		{"flushed", func(c *cache) { c.flush() }, "unknown false unknown unknown unknown unknown unknown unknown"},
+		{"flushed", func(c *Cache) { c.Flush() }, "unknown false unknown unknown unknown unknown unknown unknown"},
 	} {
 		c := fresh()
 		s.change(c)
-		got := fmt.Sprint(knows(c, "/d/a"), " ", c.file("/d/a") != nil, " ", knows(c, "/d/b"), " ", knows(c, "/d/new"), " ", knows(c, "/link"), " ",
+		got := fmt.Sprint(knows(c, "/d/a"), " ", c.File("/d/a") != nil, " ", knows(c, "/d/b"), " ", knows(c, "/d/new"), " ", knows(c, "/link"), " ",
 			knows(c, "/link/later"), " ", knows(c, "/d/sub/x"), " ", knows(c, "/d/sub/y"))
 		if got != s.want {
 			t.Errorf("%s: %s, want %s", s.name, got, s.want)
 		}
 		if c.turn > 0 { // an answer to what was asked before must not be believed
-			c.learn(0, "/d/late", false, known{belief: c.belief(0, true), errno: unix.ENOENT})
+			c.Learn(0, "/d/late", false, Known{Belief: c.BeliefOf(0, true), Errno: unix.ENOENT})
 			if c.attrs[key{"/d/late", false}] != nil {
 				t.Errorf("%s: an old answer is believed", s.name)
 			}
 		}
 	}
 	for name, p := range map[string]string{"unknown": "/elsewhere/f", "with links": "/link/f", "the root": "/"} {
-		if fresh().renamed(p, true) {
+		if fresh().Renamed(p, true) {
 			t.Errorf("%s: known", name)
 		}
 	}
@@ -109,10 +109,10 @@ func TestBelief(t *testing.T) {
 		{Caching{TTL: time.Hour, Lease: true}, false, false, true, false, false},
 		{Caching{TTL: time.Hour, Lease: true}, false, true, true, true, false}, // as if it had been opened then
 	} {
-		c := newCache(s.caching)
-		c.opened(0, "/f", false, &wire.Opened{Path: "/f", Statx: statxFor(1, unix.S_IFREG, 1), Whole: true, Leased: s.leased, Data: []byte("x")}, s.ahead)
-		time.Sleep(time.Microsecond) // more than the shortest belief
-		attrs, content, twice := c.look("/f", false) != nil, c.file("/f") != nil, c.file("/f") != nil
+		c := New(s.caching)
+		c.Opened(0, "/f", false, &wire.Opened{Path: "/f", Statx: statxFor(1, unix.S_IFREG, 1), Whole: true, Leased: s.leased, Data: []byte("x")}, s.ahead)
+		time.Sleep(time.Microsecond) // more than the shortest Belief
+		attrs, content, twice := c.Look("/f", false) != nil, c.File("/f") != nil, c.File("/f") != nil
 		if attrs != s.attrs || content != s.content || twice != s.twice {
 			t.Errorf("%+v: %v %v %v", s, attrs, content, twice)
 		}
@@ -128,28 +128,28 @@ func TestReadAhead(t *testing.T) {
 	backwards := slices.Clone(names)
 	slices.Reverse(backwards) // which is by inode number
 	for _, order := range [][]string{names, byName, backwards} {
-		c := newCache(Caching{TTL: time.Hour, Lease: true})
-		c.list(0, directoryOf("/d", true, names...))
+		c := New(Caching{TTL: time.Hour, Lease: true})
+		c.List(0, directoryOf("/d", true, names...))
 		asked := 0
 		for _, n := range order {
 			p := "/d/" + n
-			if c.file(p) != nil {
-				c.follow(p)
+			if c.File(p) != nil {
+				c.Follow(p)
 				continue
 			}
 			asked++
-			for _, a := range append(c.next(p), p) {
-				c.opened(0, a, true, &wire.Opened{Path: a, Statx: c.look(a, true).statx, Whole: true, Leased: true, Data: []byte("x")}, true)
+			for _, a := range append(c.Next(p), p) {
+				c.Opened(0, a, true, &wire.Opened{Path: a, Statx: c.Look(a, true).Statx, Whole: true, Leased: true, Data: []byte("x")}, true)
 			}
 		}
 		if asked > 5 {
 			t.Errorf("%d of 100 had to be asked for", asked)
 		}
 	}
-	c := newCache(Caching{TTL: time.Hour, Lease: true})
-	c.list(0, directoryOf("/d", true, names...))
+	c := New(Caching{TTL: time.Hour, Lease: true})
+	c.List(0, directoryOf("/d", true, names...))
 	for _, n := range []string{"f1", "f50", "f20", "f99"} {
-		if got := c.next("/d/" + n); got != nil {
+		if got := c.Next("/d/" + n); got != nil {
 			t.Errorf("read ahead of %s: %q", n, got)
 		}
 	}

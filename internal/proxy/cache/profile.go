@@ -1,4 +1,4 @@
-package proxy
+package cache
 
 import (
 	"crypto/sha256"
@@ -27,29 +27,29 @@ type Profile struct {
 
 // A Use is one thing that was asked for.
 type Use struct {
-	Kind useKind
+	Kind UseKind
 	Size int // of a content
 	Path string
 }
 
-type useKind byte
+type UseKind byte
 
 // The kinds of a Use.
 const (
-	useContent useKind = 'o'
-	useEntries useKind = 'd' // a directory's, with their attributes
-	useNames   useKind = 'n' // only which there are
-	useLink    useKind = 'l' // attributes of a name
-	useFile    useKind = 's' // of what it leads to
+	UseContent UseKind = 'o'
+	UseEntries UseKind = 'd' // a directory's, with their attributes
+	UseNames   UseKind = 'n' // only which there are
+	UseLink    UseKind = 'l' // attributes of a name
+	UseFile    UseKind = 's' // of what it leads to
 )
 
 const useKinds = "odnls"
 
-func useOf(follow bool) useKind {
+func UseOf(follow bool) UseKind {
 	if follow {
-		return useFile
+		return UseFile
 	}
-	return useLink
+	return UseLink
 }
 
 // Limits of a profile and of all that there are.
@@ -57,8 +57,8 @@ const (
 	maxUses        = 4000
 	maxProfile     = 512 << 10 // bytes of its file
 	maxProfiles    = 500
-	maxAhead       = 32 << 20 // bytes of contents
-	maxAheadOne    = 1 << 20
+	MaxAhead       = 32 << 20 // bytes of contents
+	MaxAheadOne    = 1 << 20
 	profileHeading = "farcall profile 1"
 )
 
@@ -124,13 +124,13 @@ func ParseProfile(b []byte) (*Profile, error) {
 		size, name, _ := strings.Cut(rest, " ")
 		n, serr := strconv.Atoi(size)
 		text, err := strconv.Unquote(name)
-		if len(kind) != 1 || !strings.Contains(useKinds, kind) || serr != nil || n < 0 || err != nil || !plain(text) || strings.Contains(text, "\x00") {
+		if len(kind) != 1 || !strings.Contains(useKinds, kind) || serr != nil || n < 0 || err != nil || !Plain(text) || strings.Contains(text, "\x00") {
 			return nil, fmt.Errorf("%w: line %d", errProfile, len(p.Uses)+3)
 		}
 		if len(p.Uses) == maxUses {
 			return nil, fmt.Errorf("%w: more than %d lines", errProfile, maxUses)
 		}
-		p.Uses = append(p.Uses, Use{useKind(kind[0]), n, text})
+		p.Uses = append(p.Uses, Use{UseKind(kind[0]), n, text})
 	}
 	return p, nil
 }
@@ -194,9 +194,9 @@ func prune(dir string) error {
 	return nil
 }
 
-// note remembers that something was asked for, or would have been if it had not been known. p may be nil.
-func (p *Profile) note(kind useKind, name string, size int) {
-	if p == nil || !plain(name) {
+// Note remembers that something was asked for, or would have been if it had not been known. p may be nil.
+func (p *Profile) Note(kind UseKind, name string, size int) {
+	if p == nil || !Plain(name) {
 		return
 	}
 	p.mu.Lock()
@@ -206,10 +206,10 @@ func (p *Profile) note(kind useKind, name string, size int) {
 	}
 	stands := Use{Kind: kind, Path: name}
 	switch kind {
-	case useNames:
-		stands.Kind = useEntries
-	case useFile:
-		stands.Kind = useContent
+	case UseNames:
+		stands.Kind = UseEntries
+	case UseFile:
+		stands.Kind = UseContent
 	}
 	if i, ok := p.index[stands]; ok {
 		if kind == stands.Kind { // says more than the other
@@ -221,4 +221,15 @@ func (p *Profile) note(kind useKind, name string, size int) {
 		p.index[stands] = len(p.Uses)
 		p.Uses = append(p.Uses, Use{kind, size, name})
 	}
+}
+
+// TakeProfile has what is asked for from now on noted in a profile, and returns what it had.
+func (c *Cache) TakeProfile(p *Profile) []Use {
+	if p == nil || !c.Keeps() {
+		return nil
+	}
+	uses := p.Uses
+	p.Uses = nil
+	c.Profile = p
+	return uses
 }

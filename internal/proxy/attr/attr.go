@@ -1,4 +1,5 @@
-package proxy
+// Package attr reads the attributes of files as servers send them: struct statx (statx(2)).
+package attr
 
 import (
 	"unsafe"
@@ -8,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// toStat turns attributes into the native struct stat (asm/stat.h).
-func toStat(statx []byte) []byte {
-	x := statxOf(statx)
+// ToStat turns attributes into the native struct stat (asm/stat.h).
+func ToStat(statx []byte) []byte {
+	x := Statx(statx)
 	st := new(unix.Stat_t)
 	st.Dev = unix.Mkdev(x.Dev_major, x.Dev_minor)
 	st.Rdev = unix.Mkdev(x.Rdev_major, x.Rdev_minor)
@@ -23,7 +24,22 @@ func toStat(statx []byte) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(st)), unsafe.Sizeof(*st))
 }
 
-// statxOf gives access to the fields of a struct statx.
-func statxOf(b []byte) *unix.Statx_t {
+// Statx gives access to the fields of a struct statx.
+func Statx(b []byte) *unix.Statx_t {
 	return (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(b[:wire.StatxSize])))
+}
+
+// An Inode names a file among all of a server.
+type Inode struct {
+	major, minor uint32
+	ino          uint64
+}
+
+// InodeOf is the file whose attributes these are; the zero value for none.
+func InodeOf(statx []byte) Inode {
+	if statx == nil {
+		return Inode{}
+	}
+	x := Statx(statx)
+	return Inode{x.Dev_major, x.Dev_minor, x.Ino}
 }

@@ -1,14 +1,10 @@
-package proxy
+package attr
 
 import (
-	"farcall/syscalls"
-
 	"golang.org/x/sys/unix"
 )
 
-const nativeABI = syscalls.AMD64
-
 // setWidths sets the fields whose width depends on the architecture.
 func setWidths(st *unix.Stat_t, x *unix.Statx_t) {
-	st.Nlink, st.Blksize = uint64(x.Nlink), int64(x.Blksize)
+	st.Nlink, st.Blksize = x.Nlink, int32(x.Blksize)
 }

@@ -1,4 +1,5 @@
-package proxy
+// Package view decides which host a path leads to.
+package view
 
 import (
 	"fmt"
@@ -97,7 +98,7 @@ func (v *View) Place(name string) (Side, string, *Rule) {
 		}
 	}
 	if v.Prefix != "" {
-		if below(name, v.Prefix) {
+		if Below(name, v.Prefix) {
 			return Remote, v.far(name), nil
 		}
 		return Local, name, nil
@@ -107,23 +108,23 @@ func (v *View) Place(name string) (Side, string, *Rule) {
 
 // far is the server's name of a path.
 func (v *View) far(name string) string {
-	if v.Prefix == "" || !below(name, v.Prefix) {
+	if v.Prefix == "" || !Below(name, v.Prefix) {
 		return name
 	}
 	return path.Join("/", name[len(v.Prefix):])
 }
 
-// near is the program's name of a path of the server.
-func (v *View) near(name string) string { return path.Join(v.Prefix, name) }
+// Near is the program's name of a path of the server.
+func (v *View) Near(name string) string { return path.Join(v.Prefix, name) }
 
-func below(name, dir string) bool {
+func Below(name, dir string) bool {
 	return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // matches tells whether the rule is about a path or a directory above it.
 func (r *Rule) matches(name string) bool {
 	if !strings.ContainsAny(r.Glob, `*?[\`) {
-		return below(name, path.Clean(r.Glob))
+		return Below(name, path.Clean(r.Glob))
 	}
 	for at := name; ; at = path.Dir(at) {
 		if globMatch(r.Glob, at) {
@@ -155,9 +156,9 @@ func globMatch(glob, name string) bool {
 	return false
 }
 
-// join is the absolute path of rel as seen from the directory base, whose path has no links in it: a leading .. can be taken back
+// Join is the absolute path of rel as seen from the directory base, whose path has no links in it: a leading .. can be taken back
 // there, one behind a name cannot.
-func join(base, rel string) string {
+func Join(base, rel string) string {
 	for {
 		rest, ok := strings.CutPrefix(rel, "..")
 		if ok && (rest == "" || rest[0] == '/') {

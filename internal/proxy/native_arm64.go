@@ -1,0 +1,5 @@
+package proxy
+
+import "farcall/syscalls"
+
+const nativeABI = syscalls.ARM64
