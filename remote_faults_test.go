@@ -398,7 +398,7 @@ func TestRemoteStop(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--on-loss", "eio"}, `echo $$; read line < f; echo "got $line"; cat a.txt`)
+	cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--on-loss", "eio"}, `echo $$; exec head -c 5 f`)
 	line, err := out.ReadString('\n')
 	pid, perr := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || perr != nil {
@@ -427,7 +427,7 @@ func TestRemoteStop(t *testing.T) {
 	}
 	rest, _ := io.ReadAll(out)
 	err = cmd.Wait()
-	if !strings.HasPrefix(string(rest), "got late\n") {
+	if string(rest) != "late\n" || err != nil {
 		t.Errorf("%q, %v, %s", rest, err, stderr)
 	}
 }

@@ -225,10 +225,13 @@ func (ss *sockets) close() {
 	}
 	ss.mu.Unlock()
 	ss.remove(func(*socket) bool { return true })
-	for _, fd := range ss.ours {
+	ss.joining.Lock()
+	defer ss.joining.Unlock()
+	for i, fd := range ss.ours {
 		if fd > 0 {
 			unix.Close(fd)
 		}
+		ss.ours[i] = -1
 	}
 }
 
@@ -244,6 +247,9 @@ func (ss *sockets) join(own int, datagram bool) (*net.UnixConn, error) {
 	}
 	ss.joining.Lock()
 	defer ss.joining.Unlock()
+	if ss.ours[i] < 0 {
+		return nil, net.ErrClosed
+	}
 	if ss.ours[i] == 0 {
 		fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
 		if err == nil {
