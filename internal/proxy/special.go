@@ -336,6 +336,9 @@ func fcntl(q *request) {
 	case unix.F_GETFL:
 		if (o.filled.Load() || o.isDir()) && !o.setfl.Load() {
 			flags := o.flags&^(unix.O_CREAT|unix.O_EXCL|unix.O_NOCTTY|unix.O_TRUNC) | largeFile
+			if flags&unix.O_PATH != 0 { // open(2) ignores all others then
+				flags &= unix.O_PATH | wire.OpenDirectory | wire.OpenNoFollow
+			}
 			q.result(int64(wire.OpenFlags(nativeABI, flags, false)), nil)
 			return
 		}
