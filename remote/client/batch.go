@@ -2,6 +2,8 @@ package client
 
 import (
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"syscall"
 
 	"farcall/remote/wire"
@@ -18,6 +20,7 @@ type request struct {
 	op, want wire.Op
 	payload  []byte
 	answer   func([]byte) error
+	id       uint64
 	waits    chan wire.Frame
 }
 
@@ -51,6 +54,12 @@ func (b *Batch) Syscall(name string, regs [6]uint64, mem Memory) *int64 {
 		*ret = marshalErrno(err)
 		return ret
 	}
+	b.call(call, m, mem, ret)
+	return ret
+}
+
+// call adds a call that m has marshalled.
+func (b *Batch) call(call *wire.Call, m *wire.Marshaller, mem Memory, ret *int64) {
 	b.add(wire.OpCall, wire.OpResult, call.AppendCall(nil), func(payload []byte) error {
 		var r wire.Result
 		err := r.Decode(payload)
@@ -64,7 +73,6 @@ func (b *Batch) Syscall(name string, regs [6]uint64, mem Memory) *int64 {
 		}
 		return err
 	})
-	return ret
 }
 
 // marshalErrno is the result of a call that cannot be sent.
@@ -95,18 +103,29 @@ func (c *Conn) register(dst []byte, b *Batch) ([]byte, error) {
 	}
 	for _, r := range b.requests {
 		c.next++
-		r.waits = make(chan wire.Frame, 1)
-		c.pending[c.next] = r.waits
-		dst = wire.AppendFrame(dst, wire.Frame{Op: r.op, ID: c.next, Payload: r.payload})
+		r.id, r.waits = c.next, make(chan wire.Frame, 1)
+		c.pending[r.id] = r.waits
+		dst = wire.AppendFrame(dst, wire.Frame{Op: r.op, ID: r.id, Payload: r.payload})
 		r.payload = nil
 	}
 	return dst, nil
 }
 
-// wait waits for the answers of a batch that has been sent.
-func (c *Conn) wait(b *Batch) error {
+// submit sends a batch, and counts it.
+func (c *Conn) submit(b *Batch, count *atomic.Int64) error {
+	frames, err := c.register(nil, b)
+	if err != nil {
+		return err
+	}
+	count.Add(1)
+	return c.sendBytes(frames)
+}
+
+// wait waits for the answers of a batch that has been sent. Its requests are cancelled when interrupted, if not nil, is closed: their answers come early
+// then.
+func (c *Conn) wait(b *Batch, interrupted <-chan struct{}) error {
 	for _, r := range b.requests {
-		f, ok := <-r.waits
+		f, ok := c.answer(r, interrupted)
 		if !ok {
 			return c.Err()
 		}
@@ -117,11 +136,26 @@ func (c *Conn) wait(b *Batch) error {
 	return nil
 }
 
+// answer waits for the answer to a request.
+func (c *Conn) answer(r *request, interrupted <-chan struct{}) (f wire.Frame, ok bool) {
+	select {
+	case f, ok = <-r.waits:
+		return f, ok
+	case <-interrupted: // never, if it is nil
+	}
+	if c.welcome.Caps&wire.CapCancel != 0 {
+		c.oneWay.Add(1)
+		_ = c.send(wire.CountFrame(wire.OpCancel, r.id)) // the answer says what became of it
+	}
+	f, ok = <-r.waits
+	return f, ok
+}
+
 // check makes an answer of a frame.
 func (c *Conn) check(r *request, f wire.Frame) error {
 	err := error(nil)
 	if f.Op != r.want {
-		err = wrongAnswer(f.Op, r.op)
+		err = fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, f.Op, r.op)
 	} else {
 		err = r.answer(f.Payload)
 	}
@@ -132,19 +166,17 @@ func (c *Conn) check(r *request, f wire.Frame) error {
 }
 
 // DoBatch sends the requests and waits for all answers. Its error is one of Syscall's; nothing of the batch counts then.
-func (c *Conn) DoBatch(b *Batch) error {
+func (c *Conn) DoBatch(b *Batch) error { return c.do(b, nil) }
+
+// do is DoBatch for requests that can be interrupted.
+func (c *Conn) do(b *Batch, interrupted <-chan struct{}) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	frames, err := c.register(nil, b)
-	if err != nil {
+	if err := c.submit(b, &c.roundTrips); err != nil {
 		return err
 	}
-	c.roundTrips.Add(1)
-	if err := c.sendBytes(frames); err != nil {
-		return err
-	}
-	return c.wait(b)
+	return c.wait(b, interrupted)
 }
 
 // Behind has the server execute a call and does not wait for it: done is told of the result, by another goroutine. The call is executed before
@@ -159,15 +191,10 @@ func (c *Conn) Behind(name string, regs [6]uint64, mem Memory, done func(ret int
 }
 
 func (c *Conn) behind(b *Batch, done func(error)) error {
-	frames, err := c.register(nil, b)
-	if err != nil {
+	if err := c.submit(b, &c.oneWay); err != nil {
 		return err
 	}
-	c.oneWay.Add(1)
-	if err := c.sendBytes(frames); err != nil {
-		return err
-	}
-	go func() { done(c.wait(b)) }()
+	go func() { done(c.wait(b, nil)) }()
 	return nil
 }
 

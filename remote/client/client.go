@@ -8,7 +8,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"farcall/decode"
 	"farcall/remote/link"
@@ -69,19 +68,14 @@ type Options struct {
 	// requests.
 	Changed func(*wire.Invalidate)
 
-	// Lasting is how the session survives the loss of its connection.
+	// Lasting is how the session survives the loss of its connection, if the server can do that.
 	Lasting Lasting
 }
 
 // New begins a session over a connection. Conn closes it. The session is over when the connection is.
 //
 // Errors: ErrRefused with the server's reason; wire.ErrCorrupt if the other side is no server; those of rwc.
-func New(rwc io.ReadWriteCloser) (*Conn, error) { return NewLasting(rwc, Lasting{}) }
-
-// NewLasting begins a session that goes on with another connection when it has lost one, if the server can do that. Errors are those of New.
-func NewLasting(rwc io.ReadWriteCloser, lasting Lasting) (*Conn, error) {
-	return Start(rwc, Options{Lasting: lasting})
-}
+func New(rwc io.ReadWriteCloser) (*Conn, error) { return Start(rwc, Options{}) }
 
 // Start is New with options.
 func Start(rwc io.ReadWriteCloser, o Options) (*Conn, error) {
@@ -110,7 +104,7 @@ func Start(rwc io.ReadWriteCloser, o Options) (*Conn, error) {
 		c.link.Once()
 	}
 	go c.receive()
-	if err := c.wait(first); err != nil {
+	if err := c.wait(first, nil); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("begin session: %w", err)
 	}
@@ -293,57 +287,6 @@ func (c *Conn) sendBytes(b []byte) error {
 	return nil
 }
 
-// Do sends a request and waits for its answer, which has to be an answer of kind want.
-func (c *Conn) Do(op, want wire.Op, payload []byte) ([]byte, error) {
-	return c.do(op, want, payload, nil)
-}
-
-// do is Do for a request that is cancelled when interrupted, if not nil, is closed: its answer comes early then.
-func (c *Conn) do(op, want wire.Op, payload []byte, interrupted <-chan struct{}) ([]byte, error) {
-	if len(payload) > wire.MaxPayload {
-		return nil, wire.ErrTooLarge
-	}
-	ch := make(chan wire.Frame, 1)
-	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return nil, c.err
-	}
-	c.next++
-	id := c.next
-	c.pending[id] = ch
-	c.mu.Unlock()
-	c.roundTrips.Add(1)
-	if err := c.send(wire.Frame{Op: op, ID: id, Payload: payload}); err != nil {
-		return nil, err
-	}
-	f, ok := c.answer(id, ch, interrupted)
-	if !ok {
-		return nil, c.Err()
-	}
-	if f.Op != want {
-		err := wrongAnswer(f.Op, op)
-		c.end(err)
-		return nil, err
-	}
-	return f.Payload, nil
-}
-
-// answer waits for the answer to a request.
-func (c *Conn) answer(id uint64, ch <-chan wire.Frame, interrupted <-chan struct{}) (f wire.Frame, ok bool) {
-	select {
-	case f, ok = <-ch:
-		return f, ok
-	case <-interrupted: // never, if it is nil
-	}
-	if c.welcome.Caps&wire.CapCancel != 0 {
-		c.oneWay.Add(1)
-		_ = c.send(wire.CountFrame(wire.OpCancel, id)) // ch has it
-	}
-	f, ok = <-ch
-	return f, ok
-}
-
 // An Interruptible is memory of a program that can be interrupted while a call of it waits. The call is cancelled then: it returns EINTR, or its
 // result if it has one.
 type Interruptible interface {
@@ -372,35 +315,20 @@ func (c *Conn) Syscall(name string, regs [6]uint64, mem Memory) (ret int64, err 
 	if i, ok := mem.(Interruptible); ok {
 		interrupted = i.Interrupted()
 	}
-	answer, err := c.do(wire.OpCall, wire.OpResult, call.AppendCall(nil), interrupted)
-	if err != nil {
+	var b Batch
+	b.call(call, m, mem, &ret)
+	if err := c.do(&b, interrupted); err != nil {
 		return 0, err
 	}
-	var r wire.Result
-	if err = r.Decode(answer); err == nil {
-		err = m.Apply(&r, mem)
-	}
-	var errno syscall.Errno
-	switch {
-	case errors.As(err, &errno):
-		return -int64(errno), nil
-	case err != nil:
-		c.end(err)
-		return 0, err
-	}
-	return r.Ret, nil
+	return ret, nil
 }
 
 // OpenX opens a file and gets its attributes, and its content if it is regular, opened for reading, and has at most MaxData bytes.
 // The error is one of Syscall's.
 func (c *Conn) OpenX(o *wire.OpenX) (*wire.Opened, error) {
-	answer, err := c.Do(wire.OpOpenX, wire.OpOpened, o.Encode())
-	if err != nil {
-		return nil, err
-	}
-	r := new(wire.Opened)
-	if err := r.Decode(answer, o); err != nil {
-		c.end(err)
+	var b Batch
+	r := b.OpenX(o)
+	if err := c.DoBatch(&b); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -408,13 +336,9 @@ func (c *Conn) OpenX(o *wire.OpenX) (*wire.Opened, error) {
 
 // ListX lists a directory with the attributes of its entries. The error is one of Syscall's.
 func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
-	answer, err := c.Do(wire.OpListX, wire.OpListed, l.Encode())
-	if err != nil {
-		return nil, err
-	}
-	r := new(wire.Listed)
-	if err := r.Decode(answer, l); err != nil {
-		c.end(err)
+	var b Batch
+	r := b.ListX(l)
+	if err := c.DoBatch(&b); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -424,8 +348,4 @@ func (c *Conn) ListX(l *wire.ListX) (*wire.Listed, error) {
 func (c *Conn) CloseHandle(handle uint32) {
 	c.oneWay.Add(1)
 	_ = c.send(wire.Frame{Op: wire.OpClose, Payload: binary.LittleEndian.AppendUint32(nil, handle)}) // Err has it
-}
-
-func wrongAnswer(got, asked wire.Op) error {
-	return fmt.Errorf("%w: %v in answer to %v", wire.ErrCorrupt, got, asked)
 }

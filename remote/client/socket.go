@@ -43,14 +43,10 @@ func (c *Conn) opened(id uint32, op wire.Op, payload []byte) (*wire.Dialed, *str
 func (c *Conn) newStream() uint32 { return c.streams.Add(1) &^ wire.FromServer }
 
 func (c *Conn) dialed(op wire.Op, payload []byte) (*wire.Dialed, error) {
-	answer, err := c.Do(op, wire.OpDialed, payload)
+	var b Batch
 	r := new(wire.Dialed)
-	if err == nil {
-		if err = r.Decode(answer); err != nil {
-			c.end(err)
-		}
-	}
-	return r, err
+	b.add(op, wire.OpDialed, payload, r.Decode)
+	return r, c.DoBatch(&b)
 }
 
 // Connect has the server connect a datagram socket that has a stream already, or, with AF_UNSPEC, disconnect it (connect(2)).

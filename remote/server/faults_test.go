@@ -159,7 +159,7 @@ func faultAt(t *testing.T, f fault) (hit bool) {
 	defer n.serving.Wait()
 	defer cancel()
 	conn, _ := n.dial(ctx)
-	c, err := client.NewLasting(conn, client.Lasting{Redial: n.dial, Patience: time.Minute})
+	c, err := client.Start(conn, client.Options{Lasting: client.Lasting{Redial: n.dial, Patience: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func restartAt(t *testing.T, f fault) (hit bool) {
 	defer n.serving.Wait()
 	defer cancel()
 	conn, _ := n.dial(ctx)
-	c, err := client.NewLasting(conn, client.Lasting{Redial: n.dial, Patience: time.Minute})
+	c, err := client.Start(conn, client.Options{Lasting: client.Lasting{Redial: n.dial, Patience: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestFlakyLink(t *testing.T) {
 	defer n.serving.Wait()
 	defer cancel()
 	conn, _ := n.dial(ctx)
-	c, err := client.NewLasting(conn, client.Lasting{Redial: n.dial, Patience: time.Minute})
+	c, err := client.Start(conn, client.Options{Lasting: client.Lasting{Redial: n.dial, Patience: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
