@@ -55,7 +55,6 @@ const (
 	iocSetFlags = 0x40082104
 
 	flagContinue = 1 // SECCOMP_USER_NOTIF_FLAG_CONTINUE, Linux 5.5
-	addFDSetFD   = 1 // SECCOMP_ADDFD_FLAG_SETFD, Linux 5.9
 	addFDSend    = 2 // SECCOMP_ADDFD_FLAG_SEND, Linux 5.14
 	syncWakeUp   = 1 // SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6
 )
@@ -177,24 +176,10 @@ func (l *Listener) Restart(id uint64) error {
 	return l.ioctl(iocSend, unsafe.Pointer(&r))
 }
 
-// Substitute puts a copy of the descriptor file into the thread's process in place of its descriptor fd. The call waits on.
-func (l *Listener) Substitute(id uint64, file, fd int, cloexec bool) error {
-	a := addFD{id: id, flags: addFDSetFD, srcFD: uint32(file), newFD: uint32(fd)}
-	if cloexec {
-		a.newFDFlags = unix.O_CLOEXEC
-	}
-	return l.ioctl(iocAddFD, unsafe.Pointer(&a))
-}
-
 // Add puts a copy of the descriptor into the thread's process, which does not know of it, and returns its number there. The call waits on.
 // Errors: ENOENT if it does not any more; EMFILE.
 func (l *Listener) Add(id uint64, fd int) (int, error) {
-	a := addFD{id: id, srcFD: uint32(fd), newFDFlags: unix.O_CLOEXEC}
-	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), iocAddFD, uintptr(unsafe.Pointer(&a)))
-	if e != 0 {
-		return -1, e
-	}
-	return int(n), nil
+	return l.add(addFD{id: id, srcFD: uint32(fd), newFDFlags: unix.O_CLOEXEC})
 }
 
 // Install puts a copy of the descriptor into the thread's process, and its number there, which it returns, is the call's result. Errors: ENOENT
@@ -204,6 +189,10 @@ func (l *Listener) Install(id uint64, fd int, cloexec bool) (number int, err err
 	if cloexec {
 		a.newFDFlags = unix.O_CLOEXEC
 	}
+	return l.add(a)
+}
+
+func (l *Listener) add(a addFD) (number int, err error) {
 	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), iocAddFD, uintptr(unsafe.Pointer(&a)))
 	if e != 0 {
 		return -1, e

@@ -175,7 +175,3 @@ func (t *notified) Install(file int, cloexec bool) int64 {
 	}
 	return int64(n)
 }
-
-func (t *notified) Substitute(file, fd int, cloexec bool) error {
-	return t.listener.Substitute(t.ID, file, fd, cloexec)
-}

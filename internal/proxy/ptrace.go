@@ -202,9 +202,6 @@ func (t *traced) Map(file int, args [6]uint64, done func()) {
 	})
 }
 
-// Substitute is not possible: a tracer cannot put a socket into another process.
-func (t *traced) Substitute(int, int, bool) error { return farcall.ErrNotSupported }
-
 func (t *traced) scratch() *scratch {
 	return &scratch{sp: t.call.Decoded().SP, write: t.call.WriteMemory}
 }

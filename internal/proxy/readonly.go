@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"fmt"
-	"os"
-
 	"farcall/internal/proxy/attr"
 	"farcall/internal/proxy/network"
 	"farcall/remote/wire"
@@ -65,14 +62,4 @@ func whyNot(o *object) unix.Errno {
 		return unix.EOPNOTSUPP
 	}
 	return 0
-}
-
-// onlyReadable opens a stand-in once more, so that writing to it fails as it does for a file that was opened for reading.
-func onlyReadable(fd int) (int, error) {
-	r, err := unix.Open(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fd, err
-	}
-	unix.Close(fd)
-	return r, nil
 }

@@ -133,9 +133,6 @@ func (q *request) openedFor(p *place, o *object, flags uint32) {
 // installObject gives the program a stand-in.
 func (q *request) installObject(o *object, content []byte, cloexec bool) {
 	fd, err := q.objects.standIn(o, content)
-	if err == nil && q.opts.ReadOnly {
-		fd, err = onlyReadable(fd)
-	}
 	if err != nil {
 		q.result(0, err)
 		return

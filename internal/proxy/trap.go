@@ -22,8 +22,6 @@ type Trap interface {
 	Install(file int, cloexec bool) int64
 	// Map has the kernel execute mmap(2) with the supervisor's descriptor file in place of the program's. done is called afterwards.
 	Map(file int, args [6]uint64, done func())
-	// Substitute puts a copy of the supervisor's descriptor file in the place of the program's descriptor fd. The call waits on.
-	Substitute(file, fd int, cloexec bool) error
 	// Redirect has the kernel execute another call. build is called while the thread stands still; put stores bytes in the program's
 	// memory, where they stay until the call is done, and returns their address.
 	Redirect(build func(put func([]byte) uint64) (number uint64, args [6]uint64))
