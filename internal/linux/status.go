@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // A SeccompMode is the mode of a thread in /proc/PID/status.
@@ -59,6 +61,25 @@ type Status struct {
 
 // Deliverable are the signals that wait for the thread to take them: pending for it or its process, neither blocked nor ignored.
 func (s *Status) Deliverable() uint64 { return (s.Pending | s.SharedPending) &^ s.Blocked &^ s.Ignored }
+
+// ERESTARTSYS (linux/errno.h) is the result of a call that a signal has interrupted: the kernel makes it EINTR, or makes the call again, as the handler of
+// the signal that it delivers says (sigaction(2), SA_RESTART). Without a signal to deliver the program would see the number itself.
+const ERESTARTSYS = unix.Errno(512)
+
+// Interrupted tells whether a thread whose call waits for our answer should not wait any longer, as a signal waits for it, or it is gone, and what the
+// call returns then: EINTR if another thread may take the signal, otherwise ERESTARTSYS. 0: it may wait on.
+func Interrupted(tid int) unix.Errno {
+	st, err := ReadStatus(tid)
+	switch {
+	case err != nil:
+		return unix.EINTR
+	case st.Deliverable() == 0:
+		return 0
+	case st.Pending&st.Deliverable() != 0 || st.Threads == 1:
+		return ERESTARTSYS
+	}
+	return unix.EINTR
+}
 
 // ReadStatus reads the status of a process or thread.
 //

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -15,17 +16,13 @@ import (
 // interruptAfter is when that is looked for, and how often.
 const interruptAfter = 50 * time.Millisecond
 
-// restartSys is ERESTARTSYS (linux/errno.h): the kernel makes it EINTR, or makes the call again, as the handler of the signal that it
-// delivers says (sigaction(2), SA_RESTART). Without a signal to deliver the program would see the number itself.
-const restartSys = 512
-
 // An interruption is what can interrupt a call. The zero value is ready.
 type interruption struct {
 	mu      sync.Mutex
 	timer   *time.Timer
 	c       chan struct{}
 	stopped bool
-	ours    bool // the signal is the thread's: no other can take it
+	errno   unix.Errno // what the call returns that is interrupted
 }
 
 // watch returns a channel that is closed when the thread has a signal, or valid says that its call does not wait any more.
@@ -40,15 +37,16 @@ func (i *interruption) watch(tid int, valid func() bool) <-chan struct{} {
 }
 
 func (i *interruption) look(tid int, valid func() bool) {
-	st, err := linux.ReadStatus(tid)
-	interrupted := err != nil || st.Deliverable() != 0
-	interrupted = !valid() || interrupted // in this order: the status was the thread's
+	errno := linux.Interrupted(tid)
+	if !valid() { // in this order: the status was the thread's
+		errno = unix.EINTR
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
 	case i.stopped:
-	case interrupted:
-		i.ours = err == nil && (st.Pending&st.Deliverable() != 0 || st.Threads == 1)
+	case errno != 0:
+		i.errno = errno
 		close(i.c)
 	default:
 		i.timer.Reset(interruptAfter)
@@ -59,10 +57,7 @@ func (i *interruption) look(tid int, valid func() bool) {
 func (i *interruption) result() int64 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.ours {
-		return -restartSys
-	}
-	return -int64(unix.EINTR)
+	return -int64(cmp.Or(i.errno, unix.EINTR))
 }
 
 // stop ends watching.

@@ -102,15 +102,7 @@ func (d *datagrams) connect(addr []byte) (r wire.Dialed) {
 	unspec := len(addr) >= 2 && binary.LittleEndian.Uint16(addr) == unix.AF_UNSPEC
 	if !unspec {
 		var errno unix.Errno
-		to, errno = parseSockaddr(addr)
-		switch {
-		case errno != 0:
-		case to.path != "" || to.family == unix.AF_INET6 && d.family == unix.AF_INET:
-			errno = unix.EAFNOSUPPORT
-		case !to.among(d.ses.opts.Connect) && !d.open:
-			errno = unix.EACCES
-		}
-		if errno != 0 {
+		if to, errno = d.peer(addr); errno != 0 {
 			d.ses.record("connect", to.String(), -int64(errno))
 			return wire.Dialed{Ret: -int64(errno)}
 		}
@@ -140,6 +132,19 @@ func (d *datagrams) connect(addr []byte) (r wire.Dialed) {
 		d.ses.record("connect", to.String(), r.Ret)
 	}
 	return r
+}
+
+// peer reads an address that the client wants to write to: EAFNOSUPPORT if it is none for this socket, EACCES if the client may not.
+func (d *datagrams) peer(addr []byte) (to address, errno unix.Errno) {
+	to, errno = parseSockaddr(addr)
+	switch {
+	case errno != 0:
+	case to.path != "" || to.family == unix.AF_INET6 && d.family == unix.AF_INET:
+		errno = unix.EAFNOSUPPORT
+	case !to.among(d.ses.opts.Connect) && !d.open:
+		errno = unix.EACCES
+	}
+	return to, errno
 }
 
 // as is the address for a socket of the family.
@@ -191,13 +196,8 @@ func (d *datagrams) Write(b []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	to, errno := parseSockaddr(addr)
-	switch {
-	case errno != 0:
-	case to.path != "" || to.family == unix.AF_INET6 && d.family == unix.AF_INET:
-		errno = unix.EAFNOSUPPORT
-	case !to.among(d.ses.opts.Connect) && !d.open:
-		errno = unix.EACCES
+	to, errno := d.peer(addr)
+	if errno == unix.EACCES {
 		d.ses.record("sendto", to.String(), -int64(errno))
 	}
 	if errno == 0 {

@@ -32,15 +32,13 @@ func (q *call) mine() (s *socket, own int) {
 	return s, own
 }
 
-// connect connects a socket there.
-func connect(q *call) func() {
-	if q.sockets.listening.Load() { // what programs here have closed is not to be reached
-		q.sockets.sweep((*socket).isBound)
-	}
+// addressed handles a call that names an address, bind or connect: one of a unix socket there is for unixSocket, with the server's name of it; one of a socket
+// that stands for one there is for socket, which closes own; all others are this host's.
+func (q *call) addressed(unixSocket func(far string) func(), socket func(s *socket, own int, addr []byte) func()) func() {
 	addr := q.address(q.args[1], q.args[2])
 	if familyOf(addr) == unix.AF_UNIX {
 		if far, ok := q.Place(addr); ok {
-			return q.connectUnix(far)
+			return unixSocket(far)
 		}
 		return q.aside()
 	}
@@ -52,6 +50,19 @@ func connect(q *call) func() {
 		unix.Close(own)
 		return q.refuse(unix.EINVAL)
 	}
+	return socket(s, own, addr)
+}
+
+// connect connects a socket there.
+func connect(q *call) func() {
+	if q.sockets.listening.Load() { // what programs here have closed is not to be reached
+		q.sockets.sweep((*socket).isBound)
+	}
+	return q.addressed(q.connectUnix, q.connectSocket)
+}
+
+// connectSocket connects a socket of the Internet.
+func (q *call) connectSocket(s *socket, own int, addr []byte) func() {
 	if s.datagram {
 		return func() {
 			defer unix.Close(own)

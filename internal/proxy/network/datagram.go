@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"farcall/internal/linux"
 	"farcall/remote/stream"
 	"farcall/remote/wire"
 
@@ -25,14 +26,19 @@ func (q *call) bindDatagram(s *socket, own int, o wire.BindOptions, addr []byte)
 	if err != nil || r.Ret < 0 {
 		return r.Ret, err
 	}
+	return q.begin(s, own, st, r), nil
+}
+
+// begin connects the unix socket of a datagram socket, which is one on the server now, to its stream. s.mu is held.
+func (q *call) begin(s *socket, own int, st *stream.Stream, r *wire.Dialed) int64 {
 	near, err := q.sockets.join(own, true)
 	if err != nil {
 		st.Refuse(unix.ECONNRESET)
-		return -int64(unix.ENOBUFS), nil
+		return -int64(unix.ENOBUFS)
 	}
 	s.stream, s.local, s.joined = st, r.Local, true
 	st.Attach(near, q.sockets.ended(s))
-	return 0, nil
+	return 0
 }
 
 // connectDatagram gives a datagram socket a peer, or with AF_UNSPEC none.
@@ -48,14 +54,11 @@ func (q *call) connectDatagram(s *socket, own int, addr []byte) (int64, error) {
 		if err != nil || r.Ret < 0 {
 			return r.Ret, err
 		}
-		near, err := q.sockets.join(own, true)
-		if err != nil {
-			st.Refuse(unix.ECONNRESET)
-			return -int64(unix.ENOBUFS), nil
+		ret := q.begin(s, own, st, r)
+		if ret == 0 {
+			s.peer = r.Peer
 		}
-		s.stream, s.local, s.peer, s.joined = st, r.Local, r.Peer, true
-		st.Attach(near, q.sockets.ended(s))
-		return 0, nil
+		return ret, nil
 	}
 	if unspec {
 		addr = make([]byte, 16)
@@ -204,8 +207,8 @@ func (q *call) datagrams(s *socket) func() {
 				q.Answer(int64(i))
 				return
 			}
-			if e == errRestart {
-				q.Return(-errRestart)
+			if e == linux.ERESTARTSYS {
+				q.Return(-int64(e))
 				return
 			}
 			if e != 0 {
@@ -239,7 +242,7 @@ func (q *call) exist(s *socket, own int) error {
 	return err
 }
 
-// receive receives a datagram. Errors: errRestart; errnos.
+// receive receives a datagram. Errors: linux.ERESTARTSYS; errnos.
 func (q *call) receive(_ *socket, own int, m *message, flags int, wait bool, limit time.Duration) (int, unix.Errno) {
 	if flags&unix.MSG_ERRQUEUE != 0 {
 		return 0, unix.EAGAIN
@@ -330,7 +333,7 @@ func (q *call) named(m *message, addr []byte, cut bool) unix.Errno {
 	return 0
 }
 
-// send sends one. Errors: errRestart; errnos.
+// send sends one. Errors: linux.ERESTARTSYS; errnos.
 func (q *call) send(s *socket, own int, m *message, _ int, wait bool, limit time.Duration) (int, unix.Errno) {
 	s.mu.Lock()
 	addr := s.peer

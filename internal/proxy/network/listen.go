@@ -12,28 +12,15 @@ import (
 
 // bind gives a socket an address there.
 func bind(q *call) func() {
-	addr := q.address(q.args[1], q.args[2])
-	if familyOf(addr) == unix.AF_UNIX {
-		if far, ok := q.Place(addr); ok {
-			return q.bindUnix(far)
+	return q.addressed(q.bindUnix, func(s *socket, own int, addr []byte) func() {
+		return func() {
+			defer unix.Close(own)
+			q.Asked()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			q.Result(q.bindLocked(s, own, addr))
 		}
-		return q.aside()
-	}
-	s, own := q.mine()
-	if s == nil {
-		return q.aside()
-	}
-	if len(addr) < 2 {
-		unix.Close(own)
-		return q.refuse(unix.EINVAL)
-	}
-	return func() {
-		defer unix.Close(own)
-		q.Asked()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		q.Result(q.bindLocked(s, own, addr))
-	}
+	})
 }
 
 // bindLocked gives a socket an address. s.mu is held.

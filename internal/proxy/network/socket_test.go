@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 
+	"farcall/internal/linux"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -212,17 +214,17 @@ func TestPatience(t *testing.T) {
 		t.Fatalf("%v, %v", ws, err)
 	}
 	p := patience{tid: pid}
-	if p.over() || p.pending {
+	if p.over() || p.errno != 0 {
 		t.Error("before")
 	}
-	if err := unix.Kill(pid, unix.SIGUSR2); err != nil || p.over() || p.pending {
+	if err := unix.Kill(pid, unix.SIGUSR2); err != nil || p.over() || p.errno != 0 {
 		t.Errorf("a signal that is ignored: %v", err)
 	}
-	if err := unix.Kill(pid, unix.SIGUSR1); err != nil || p.over() || !p.pending || !p.over() || p.errno() != errRestart {
-		t.Errorf("one that is not: %v, %+v, %v", err, p, p.errno())
+	if err := unix.Kill(pid, unix.SIGUSR1); err != nil || p.over() || p.errno == 0 || !p.over() || p.errno != linux.ERESTARTSYS {
+		t.Errorf("one that is not: %v, %+v, %v", err, p, p.errno)
 	}
 	gone := patience{tid: 1 << 30}
-	if gone.over() || !gone.over() || gone.errno() != unix.EINTR {
+	if gone.over() || !gone.over() || gone.errno != unix.EINTR {
 		t.Error("a thread that is not there")
 	}
 }

@@ -17,32 +17,17 @@ func nonblocking(fd int) bool {
 // signalInterval is how often it is looked whether a signal is to interrupt a thread that waits for us.
 const signalInterval = 50 * time.Millisecond
 
-// errRestart has the kernel make the call again behind the signal's handler, or fail with EINTR, as the handler's SA_RESTART says:
-// ERESTARTSYS (linux/errno.h).
-const errRestart = 512
-
 // A patience waits for something on behalf of a thread, until a signal is to be delivered to that.
 type patience struct {
-	tid     int
-	pending bool // it was when we looked last
-	ours    bool // and no other thread can take it
+	tid   int
+	errno unix.Errno // what its call returns then, as far as was known when we looked last; 0: no signal waited
 }
 
 // over tells that it is time to give up. A signal that another thread of the process takes is there for a moment only.
 func (p *patience) over() bool {
-	was := p.pending
-	st, err := linux.ReadStatus(p.tid)
-	p.pending = err != nil || st.Deliverable() != 0 // or it is gone
-	p.ours = err == nil && (st.Pending&st.Deliverable() != 0 || st.Threads == 1)
-	return was && p.pending
-}
-
-// errno is what a call returns then. If the signal may turn out to be another thread's, the program would see errRestart itself.
-func (p *patience) errno() unix.Errno {
-	if p.ours {
-		return errRestart
-	}
-	return unix.EINTR
+	was := p.errno
+	p.errno = linux.Interrupted(p.tid)
+	return was != 0 && p.errno != 0
 }
 
 // await waits for done: 0 if it came, otherwise there is a signal.
@@ -56,7 +41,7 @@ func (q *call) await(done <-chan struct{}) unix.Errno {
 			return 0
 		case <-t.C:
 			if p.over() {
-				return p.errno()
+				return p.errno
 			}
 		}
 	}
@@ -83,7 +68,7 @@ func (q *call) ready(fd int, events int16, limit time.Duration) unix.Errno {
 			if limit > 0 { // as socket(7) says of SO_RCVTIMEO
 				return unix.EINTR
 			}
-			return p.errno()
+			return p.errno
 		}
 	}
 }
