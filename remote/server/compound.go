@@ -37,6 +37,11 @@ func statx(dir int, path string, flags int) ([]byte, error) {
 	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(&st)), wire.StatxSize)...), nil
 }
 
+// fields gives access to what statx has returned.
+func fields(statx []byte) *unix.Statx_t {
+	return (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(statx)))
+}
+
 // openX opens a file and sends its attributes along, and its content if that is small.
 func (s *session) openX(f wire.Frame) error {
 	var o wire.OpenX
@@ -113,7 +118,7 @@ func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened)
 	if s.own(fd) {
 		return unix.EACCES
 	}
-	x := (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+	x := fields(r.Statx)
 	if x.Nlink > 0 {
 		r.Path = s.pathOf(fd)
 	}
@@ -127,7 +132,7 @@ func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened)
 		if r.Statx, err = statx(fd, "", unix.AT_EMPTY_PATH); err != nil {
 			return err
 		}
-		x = (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(r.Statx)))
+		x = fields(r.Statx)
 	}
 	switch {
 	case x.Mode&unix.S_IFMT == unix.S_IFDIR:
@@ -357,7 +362,7 @@ func (s *session) describe(fd int, e *wire.Entry) {
 	}
 	e.Statx = st
 	e.NoXattrs = hasNoXattrs(fd, e.Name, unix.AT_SYMLINK_NOFOLLOW)
-	if (*unix.Statx_t)(unsafe.Pointer(unsafe.SliceData(st))).Mode&unix.S_IFMT == unix.S_IFLNK {
+	if fields(st).Mode&unix.S_IFMT == unix.S_IFLNK {
 		var target [4096]byte
 		if n, err := unix.Readlinkat(fd, e.Name, target[:]); err == nil {
 			e.Target = string(target[:n])

@@ -107,18 +107,7 @@ func play(c *client.Conn, steps []step) (results []int64, err error) {
 	var s wire.Space
 	for _, st := range steps {
 		s.Reset()
-		var regs [6]uint64
-		for i, a := range st.args {
-			switch a := a.(type) {
-			case int:
-				regs[i] = uint64(a)
-			case uint64:
-				regs[i] = a
-			case string:
-				regs[i] = s.PutString(a)
-			}
-		}
-		ret, err := c.Syscall(st.name, regs, &s)
+		ret, err := c.Syscall(st.name, registers(&s, st.args...), &s)
 		if err != nil {
 			return results, fmt.Errorf("%s: %w", st.name, err)
 		}
@@ -394,17 +383,7 @@ func TestCancel(t *testing.T) {
 			}
 		}
 		var s wire.Space
-		var regs [6]uint64
-		for i, a := range w.args {
-			switch a := a.(type) {
-			case int:
-				regs[i] = uint64(a)
-			case uint64:
-				regs[i] = a
-			case string:
-				regs[i] = s.PutString(a)
-			}
-		}
+		regs := registers(&s, w.args...)
 		if w.name == "read" {
 			regs[1] = s.Room(10)
 		}

@@ -81,6 +81,11 @@ func FuzzSession(f *testing.F) {
 	f.Add(wire.AppendFrame(nil, wire.Frame{Op: wire.OpOpenX, ID: 2, Payload: (&wire.OpenX{Dir: wire.CWD, Path: "/etc", MaxData: 100}).Encode()}))
 	f.Add(wire.AppendFrame(nil, wire.Frame{Op: wire.OpListX, ID: 2, Payload: (&wire.ListX{Dir: wire.CWD, Path: "/etc", Max: 10}).Encode()}))
 	srv := server.New(server.Options{MaxHandles: 8, MaxWaiting: 2})
+	fuzzSession(f, srv)
+}
+
+// fuzzSession has a server read any bytes behind HELLO: it ends the session, with an error that says why.
+func fuzzSession(f *testing.F, srv *server.Server) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -22,12 +21,9 @@ import (
 // leased starts a session with leases. The function returns what has been told since it was called last.
 func leased(t *testing.T) (*client.Conn, func() string) {
 	t.Helper()
-	near, far := net.Pipe()
-	done := make(chan error, 1)
-	go func() { done <- server.New(server.Options{Write: true}).Serve(t.Context(), far, "test") }()
 	var mu sync.Mutex
 	var told []string
-	c, err := client.Start(near, client.Options{Changed: func(i *wire.Invalidate) {
+	c := start(t, server.Options{Write: true}, client.Options{Changed: func(i *wire.Invalidate) {
 		mu.Lock()
 		defer mu.Unlock()
 		if i.All {
@@ -37,15 +33,6 @@ func leased(t *testing.T) (*client.Conn, func() string) {
 			told = append(told, fmt.Sprintf("%s %s %v", filepath.Base(ch.Dir), ch.Name, ch.Names))
 		}
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		c.Close()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("the server ended with %v", err)
-		}
-	})
 	return c, func() string {
 		// Its answer comes after all that has changed before.
 		if _, err := c.OpenX(&wire.OpenX{Dir: wire.CWD, Path: "/", Flags: unix.O_PATH, Want: wire.WantClosed}); err != nil {

@@ -38,6 +38,7 @@ type Options struct {
 	// Bind is what clients may listen on, or have as the address of a datagram socket; without any, nothing but addresses that the
 	// kernel chooses for the latter.
 	Bind []Destination
+
 	// Grace is how long a session that has lost its connection can be resumed, with all that it has open. 0: not at all.
 	Grace time.Duration
 

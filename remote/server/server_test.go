@@ -21,12 +21,15 @@ import (
 )
 
 // session starts a session in this process.
-func session(t *testing.T, o server.Options) *client.Conn {
+func session(t *testing.T, o server.Options) *client.Conn { return start(t, o, client.Options{}) }
+
+// start is session with options of the client's.
+func start(t *testing.T, o server.Options, co client.Options) *client.Conn {
 	t.Helper()
 	near, far := net.Pipe()
 	done := make(chan error, 1)
 	go func() { done <- server.New(o).Serve(t.Context(), far, "test") }()
-	c, err := client.New(near)
+	c, err := client.Start(near, co)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +42,8 @@ func session(t *testing.T, o server.Options) *client.Conn {
 	return c
 }
 
-// call makes a call; arguments are integers, or strings that are put into memory.
-func call(t *testing.T, c *client.Conn, s *wire.Space, name string, args ...any) int64 {
-	t.Helper()
-	var regs [6]uint64
+// registers are those of a call; arguments are integers, or strings that are put into memory.
+func registers(s *wire.Space, args ...any) (regs [6]uint64) {
 	for i, a := range args {
 		switch a := a.(type) {
 		case int:
@@ -53,7 +54,13 @@ func call(t *testing.T, c *client.Conn, s *wire.Space, name string, args ...any)
 			regs[i] = s.PutString(a)
 		}
 	}
-	ret, err := c.Syscall(name, regs, s)
+	return regs
+}
+
+// call makes a call, with arguments as registers has them.
+func call(t *testing.T, c *client.Conn, s *wire.Space, name string, args ...any) int64 {
+	t.Helper()
+	ret, err := c.Syscall(name, registers(s, args...), s)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}

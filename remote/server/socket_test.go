@@ -2,10 +2,8 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -13,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"farcall/remote/client"
 	"farcall/remote/server"
@@ -287,15 +284,7 @@ func FuzzSockets(f *testing.F) {
 	f.Add(frames(bind(false), wire.Frame{Op: wire.OpDial, ID: 3, Payload: (&wire.Dial{Stream: 1, Addr: addr4("127.0.0.1:1")}).Encode()}, wire.StreamFrame(wire.OpWindow, 1, []byte{1, 0, 0, 0})))
 	loopback := []server.Destination{{Prefix: netip.MustParsePrefix("127.0.0.1/32"), Port: 1}}
 	srv := server.New(server.Options{Connect: loopback, Bind: []server.Destination{{Prefix: netip.MustParsePrefix("127.0.0.1/32")}}})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		s := &script{Reader: io.MultiReader(bytes.NewReader(hello()), bytes.NewReader(b))}
-		err := srv.Serve(ctx, s, "fuzz")
-		if err != nil && !errors.Is(err, wire.ErrCorrupt) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Fatal(err)
-		}
-	})
+	fuzzSession(f, srv)
 }
 
 // TestHostileAccepted has a server tell of connections that nobody has asked for.
