@@ -301,11 +301,7 @@ func TestMarksAttached(t *testing.T) {
 				}
 			}
 		})
-		if err := tr.Attach(cmd.Process.Pid); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- tr.Wait() }()
+		done := follow(t, tr, cmd.Process.Pid)
 		_, _ = io.WriteString(in, "go\n")
 		<-entered
 		if let {

@@ -103,11 +103,7 @@ func TestRegionDetach(t *testing.T) {
 		l := newRegionLog()
 		tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"inner", "out"}, Hardware: hw}})
 		tr.Observe(l.observe)
-		if err := tr.Attach(cmd.Process.Pid); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- tr.Wait() }()
+		done := follow(t, tr, cmd.Process.Pid)
 		send("done")
 		memory, file := text(t, cmd.Process.Pid, cmd.Path)
 		if !hw && bytes.Equal(memory, file) {
@@ -129,6 +125,17 @@ func TestRegionDetach(t *testing.T) {
 	}
 }
 
+// follow attaches to a process, and tells how its trace ended.
+func follow(t *testing.T, tr *farcall.Tracer, pid int) <-chan error {
+	t.Helper()
+	if err := tr.Attach(pid); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- tr.Wait() }()
+	return done
+}
+
 // attached traces a program that is running already until it has answered twice. It begins when that many stays are seen that its threads are in.
 func attached(t *testing.T, o farcall.Options, inside int, argv ...string) (*regionLog, error) {
 	t.Helper()
@@ -142,11 +149,7 @@ func attached(t *testing.T, o farcall.Options, inside int, argv ...string) (*reg
 			close(begun)
 		}
 	})
-	if err := tr.Attach(cmd.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- tr.Wait() }()
+	done := follow(t, tr, cmd.Process.Pid)
 	select {
 	case <-begun:
 	case err := <-done:
@@ -199,11 +202,7 @@ func TestRegionAttachInsideMain(t *testing.T) {
 	l := newRegionLog()
 	tr := farcall.New(farcall.Options{Regions: farcall.Regions{In: []string{"main"}}})
 	tr.Observe(l.observe)
-	if err := tr.Attach(cmd.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- tr.Wait() }()
+	done := follow(t, tr, cmd.Process.Pid)
 	send("done")
 	_ = tr.Detach()
 	if err := <-done; err != nil {
@@ -253,11 +252,7 @@ func TestRegionAttachInsideBusy(t *testing.T) {
 					close(reached)
 				}
 			})
-			if err := tr.Attach(cmd.Process.Pid); err != nil {
-				t.Fatal(err)
-			}
-			done := make(chan error, 1)
-			go func() { done <- tr.Wait() }()
+			done := follow(t, tr, cmd.Process.Pid)
 			select {
 			case <-reached:
 				_ = tr.Detach()

@@ -424,11 +424,7 @@ func TestRegionIndirect(t *testing.T) {
 					send("done")
 					tr := farcall.New(o)
 					tr.Observe(l.observe)
-					if err := tr.Attach(cmd.Process.Pid); err != nil {
-						t.Fatal(err)
-					}
-					done := make(chan error, 1)
-					go func() { done <- tr.Wait() }()
+					done := follow(t, tr, cmd.Process.Pid)
 					for range rounds {
 						send("done")
 					}
