@@ -19,6 +19,7 @@ type leases struct {
 	file    *os.File
 
 	mu     sync.Mutex
+	buf    [16 << 10]byte // for events
 	byWD   map[int32]*leased
 	byPath map[string]*leased
 }
@@ -166,17 +167,16 @@ func (l *leases) tell() {
 	if err != nil {
 		return
 	}
-	var buf [16 << 10]byte
 	for {
 		n := 0
-		cerr := conn.Control(func(fd uintptr) { n, err = unix.Read(int(fd), buf[:]) })
+		cerr := conn.Control(func(fd uintptr) { n, err = unix.Read(int(fd), l.buf[:]) })
 		if err == unix.EINTR {
 			continue
 		}
 		if cerr != nil || err != nil || n <= 0 {
 			break
 		}
-		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
+		for b := l.buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
 			ev := (*unix.InotifyEvent)(unsafe.Pointer(unsafe.SliceData(b)))
 			end := unix.SizeofInotifyEvent + int(ev.Len)
 			name := unix.ByteSliceToString(b[unix.SizeofInotifyEvent:end])
