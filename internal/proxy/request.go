@@ -156,11 +156,7 @@ func (q *request) locate(role pathRole) (place, error) {
 		return p, nil
 	}
 	var far string
-	var rule *view.Rule
-	p.side, far, rule = q.opts.View.Place(p.full)
-	if q.opts.Explain != nil {
-		q.opts.Explain(p.full, p.side, rule)
-	}
+	p.side, far = q.leads(p.full)
 	switch p.side {
 	case view.LocalThenRemote:
 		p.side = view.Remote
@@ -215,6 +211,15 @@ func (q *request) sides() (remote, local bool) {
 		}
 	}
 	return remote, local
+}
+
+// leads says where a path leads, and to what there, and tells who wants to know.
+func (p *Proxy) leads(name string) (side view.Side, far string) {
+	side, far, rule := p.opts.View.Place(name)
+	if p.opts.Explain != nil {
+		p.opts.Explain(name, side, rule)
+	}
+	return side, far
 }
 
 // isOpen tells whether descriptor i of the roles is open.

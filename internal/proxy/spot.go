@@ -159,10 +159,7 @@ func (q *request) socketPath(addr []byte) (far string, ok bool) {
 	if view.Below(name, q.temp) || q.elsewhere {
 		return "", false
 	}
-	side, far, rule := q.opts.View.Place(name)
-	if q.opts.Explain != nil {
-		q.opts.Explain(name, side, rule)
-	}
+	side, far := q.leads(name)
 	switch side {
 	case view.LocalThenRemote:
 		ok = unix.Access(name, unix.F_OK) != nil

@@ -100,6 +100,7 @@ const (
 	maxContents = 64 << 20 // bytes
 )
 
+// New makes a cache that knows nothing.
 func New(c Caching) *Cache {
 	ca := &Cache{Caching: c, hot: map[attr.Inode]int{}, changed: map[attr.Inode]uint64{}}
 	ca.clear()
@@ -352,6 +353,7 @@ func (c *Cache) List(turn uint64, d *wire.Directory) {
 	}
 }
 
+// ModeOf is the type of a file (S_IFMT, inode(7)) with these attributes.
 func ModeOf(statx []byte) uint32 { return uint32(attr.Statx(statx).Mode) & unix.S_IFMT }
 
 // Flush forgets everything. It, or one of the others here, is called when a change has been made, before the program is told.
