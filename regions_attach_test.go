@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"farcall"
 	"farcall/event"
@@ -140,6 +142,7 @@ func follow(t *testing.T, tr *farcall.Tracer, pid int) <-chan error {
 func attached(t *testing.T, o farcall.Options, inside int, argv ...string) (*regionLog, error) {
 	t.Helper()
 	cmd, send := conversation(t, "ready", argv...)
+	untilReading(t, cmd.Process.Pid)
 	l := newRegionLog()
 	tr := farcall.New(o)
 	tr.Observe(l.observe)
@@ -154,6 +157,9 @@ func attached(t *testing.T, o farcall.Options, inside int, argv ...string) (*reg
 	case <-begun:
 	case err := <-done:
 		t.Fatalf("%v: ended with %v", argv, err)
+	case <-time.After(time.Minute):
+		_ = tr.Detach()
+		t.Fatalf("%v: %d entries of %d: %v", argv, l.enters, inside, <-done)
 	}
 	send("ready")
 	send("ready")
@@ -164,6 +170,24 @@ func attached(t *testing.T, o farcall.Options, inside int, argv ...string) (*reg
 	}
 	send("ready")
 	return l, err
+}
+
+// untilReading waits until a thread of a process reads its standard input. Before that a goroutine may be between two threads:
+// after a call that took long it waits for its turn.
+func untilReading(t *testing.T, pid int) {
+	t.Helper()
+	for {
+		calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		if err != nil || len(calls) == 0 {
+			t.Fatalf("process %d has no threads: %v", pid, err)
+		}
+		for _, call := range calls {
+			if b, _ := os.ReadFile(call); strings.HasPrefix(string(b), fmt.Sprintf("%d 0x0 ", unix.SYS_READ)) {
+				return
+			}
+		}
+		runtime.Gosched()
+	}
 }
 
 // Threads that are in a function when the tracer comes are in the region, as deep as their stacks show, and leave it.

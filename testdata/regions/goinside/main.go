@@ -2,7 +2,9 @@
 package main
 
 import (
+	"bytes"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -20,6 +22,9 @@ func main() {
 	var b [1]byte
 	parked := make(chan bool)
 	go work(1, func() { <-parked })
+	for stacks := make([]byte, 1<<16); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("[chan receive")); {
+		runtime.Gosched()
+	}
 	for {
 		n := work(2, func() {
 			os.Stdout.WriteString("ready\n")
