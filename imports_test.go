@@ -34,6 +34,7 @@ var layers = []string{
 	"internal/engine",
 	"internal/stack",
 	"internal/profile",
+	"internal/fuse",
 	"internal/notify",
 	"internal/seccomp",
 	"internal/stub",

@@ -64,6 +64,7 @@ type proxyOptions struct {
 	traceFormat string
 	explain     bool
 	readOnly    bool
+	standIns    string
 	env         []string
 	in, marks   []string
 }
@@ -93,6 +94,7 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.Var(rulesFile{&o.rules}, "rules", "rules from `FILE`, one GLOB=SIDE a line")
 	f.StringVar(&o.dir, "cwd", "", "start in directory `DIR`: /, or with --in and --marks this one")
 	f.BoolVar(&o.readOnly, "read-only", false, "change nothing there; reading and writing of this host's files cost nothing then")
+	f.StringVar(&o.standIns, "stand-ins", "auto", "what programs have in place of the other host's files: of a file system in user space, or memfds, and reading and writing is intercepted (`auto|fuse|memfd`)")
 	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
 	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
 	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
@@ -195,6 +197,15 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	regions := len(o.in)+len(o.marks) > 0
 	if err := o.programOptions(&run, regions); err != nil {
 		return err
+	}
+	switch o.standIns {
+	case "auto":
+		run.StandIns = proxy.Auto
+	case "fuse":
+		run.StandIns = proxy.Served
+	case "memfd":
+	default:
+		return &message.Error{Text: "invalid --stand-ins argument: '" + o.standIns + "'", Remedy: "it is auto, fuse or memfd"}
 	}
 	if run.Caching, err = parseCaching(o.cache); err != nil {
 		return err

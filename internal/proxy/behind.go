@@ -120,7 +120,12 @@ func (p *Proxy) unreported() error {
 	return errors.Join(all...)
 }
 
-// mayWriteBehind tells whether a program may go on before a write to an object is done.
+// mayWriteBehind tells whether a program may go on now before a write to an object is done.
+func (p *Proxy) mayWriteBehind(o *object) bool {
+	return p.opts.Savers.Has(cache.SaveWrites) && o.mayWriteBehind() && p.conn.Err() == nil && p.maps.live.Load() == 0 // what is mapped has to be the same
+}
+
+// mayWriteBehind tells whether a program may ever do so.
 func (o *object) mayWriteBehind() bool {
 	const dsync, direct = 0o10000, 0o40000 // asm-generic/fcntl.h; O_SYNC has the bit of O_DSYNC
 	return o.writable() && o.flags&(dsync|direct) == 0 && o.statx != nil && cache.ModeOf(o.statx) == unix.S_IFREG
@@ -130,8 +135,7 @@ func (o *object) mayWriteBehind() bool {
 func write(q *request) {
 	o := q.objs[0]
 	f := formOf(q.name)
-	if !q.opts.Savers.Has(cache.SaveWrites) || !o.mayWriteBehind() || q.name == "pwritev2" && q.args[5] != 0 || q.conn.Err() != nil || q.denied() ||
-		q.maps.live.Load() > 0 { // what is mapped has to be the same
+	if !q.mayWriteBehind(o) || q.name == "pwritev2" && q.args[5] != 0 || q.denied() {
 		carry(q)
 		return
 	}
@@ -149,24 +153,29 @@ func write(q *request) {
 		carry(q) // for the kernel's own error
 		return
 	}
-	if e := q.behind.begin(o, n); e != 0 {
-		q.result(-int64(e), nil)
+	if ret, err := q.writeBehind(o, n, f.name, regs, &q.space); ret < 0 || err != nil {
+		q.result(ret, err)
 		return
 	}
-	p := q.Proxy
-	ret, err := q.conn.Behind(f.name, regs, &q.space, func(ret int64, err error) {
+	q.debug("%d %s%s: %d bytes on their way", q.TID(), q.name, q.placesText(), n)
+	q.Return(int64(n))
+}
+
+// writeBehind sends a write of n bytes. A negative ret is an error, also of one before; nothing is under way then.
+func (p *Proxy) writeBehind(o *object, n int, name string, regs [6]uint64, s *wire.Space) (ret int64, err error) {
+	if e := p.behind.begin(o, n); e != 0 {
+		return -int64(e), nil
+	}
+	ret, err = p.conn.Behind(name, regs, s, func(ret int64, err error) {
 		if err != nil {
 			p.fail(err)
 		}
 		p.behind.end(o, n, ret, err)
 	})
 	if ret != 0 || err != nil { // nothing is under way
-		q.behind.end(o, n, int64(n), nil)
-		q.result(ret, err)
-		return
+		p.behind.end(o, n, int64(n), nil)
 	}
-	q.debug("%d %s%s: %d bytes on their way", q.TID(), q.name, q.placesText(), n)
-	q.Return(int64(n))
+	return ret, err
 }
 
 // lengthOf is how many bytes a call writes.

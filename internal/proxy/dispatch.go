@@ -134,6 +134,11 @@ func (q *request) quick() bool {
 		return q.quickStat()
 	}
 	o := q.objs[0]
+	if q.byKernel() {
+		q.counts.local.Add(1)
+		q.Continue()
+		return true
+	}
 	switch q.name {
 	case "sendfile": // (out, in)
 		o = q.objs[1]
@@ -315,6 +320,7 @@ func carry(q *request) {
 	}
 	if f.name == "truncate" || dataOnly[f.name] {
 		q.refreshMappings()
+		q.altered()
 	}
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
 		q.forget(f.name, ret)
@@ -470,7 +476,7 @@ func (q *request) fd(src source, reg *uint64) error {
 func (q *request) settle(o *object, fd int, h uint32) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.here || o.filled.Load() {
+	if !o.here || o.filled.Load() || o.node != nil {
 		return nil
 	}
 	pos, err := q.positionHere(fd)

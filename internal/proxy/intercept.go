@@ -14,7 +14,7 @@ import (
 // they are about the descriptor and not what is open there, or wait for a file that is always ready, as files are.
 var kept = map[string]bool{
 	"close": true, "dup": true, "dup2": true, "dup3": true, "close_range": true,
-	"poll": true, "ppoll": true, "select": true, "pselect6": true, "epoll_ctl": true, "epoll_wait": true, "epoll_pwait": true,
+	"poll": true, "ppoll": true, "select": true, "pselect6": true, "epoll_wait": true, "epoll_pwait": true,
 	"epoll_pwait2": true, "epoll_create": true, "epoll_create1": true,
 	"signalfd": true, "signalfd4": true, "timerfd_settime": true, "timerfd_gettime": true, "inotify_rm_watch": true,
 	"pidfd_send_signal": true, "pidfd_getfd": true, "process_madvise": true, "process_mrelease": true, "setns": true, "waitid": true,
@@ -24,14 +24,24 @@ var kept = map[string]bool{
 }
 
 // filterOptions are what the calls to be seen depend on.
-type filterOptions struct{ net, readOnly bool }
+type filterOptions struct {
+	net    bool // sockets may be the server's
+	io     bool // reading and writing does not: the kernel does it with whatever is open
+	served bool // what is open is served
+}
 
-func (o *Options) filter() filterOptions { return filterOptions{o.Net, o.ReadOnly} }
+func (p *Proxy) filter() filterOptions {
+	served := p.objects.mount != nil
+	return filterOptions{p.opts.Net, p.opts.ReadOnly || served, served}
+}
 
 // intercepted tells whether a native call has to be seen: whether it can name a file, or, with net, is about a socket that may be the server's.
 func intercepted(d *syscalls.Call, o filterOptions) bool {
 	if known, seen := network.Knows(d.Name, o.net); known {
 		return seen
+	}
+	if d.Name == "epoll_ctl" {
+		return o.served
 	}
 	if kept[d.Name] || untouched(d.Name, o) {
 		return false
@@ -66,6 +76,11 @@ func rules(action seccomp.Action, o filterOptions) []seccomp.Rule {
 			for _, family := range []uint64{unix.AF_INET, unix.AF_INET6} {
 				out = append(out, seccomp.Rule{Number: uint32(nr), Action: action, When: []seccomp.Condition{seccomp.Equal(0, 0xffffffff, family)}})
 			}
+			out = append(out, seccomp.Rule{Number: uint32(nr), Action: seccomp.Allow})
+			continue
+		}
+		if d.Name == "epoll_ctl" {
+			out = append(out, seccomp.Rule{Number: uint32(nr), Action: action, When: []seccomp.Condition{seccomp.Equal(1, 0xffffffff, unix.EPOLL_CTL_ADD)}})
 			out = append(out, seccomp.Rule{Number: uint32(nr), Action: seccomp.Allow})
 			continue
 		}

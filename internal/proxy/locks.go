@@ -130,7 +130,7 @@ func (q *request) fromStart(o *object, b []byte) (ret int64, err error) {
 	from := int64(0)
 	switch binary.NativeEndian.Uint16(b[flockWhence:]) {
 	case unix.SEEK_CUR:
-		if o.filled.Load() {
+		if o.filled.Load() || o.node != nil {
 			from, err = q.positionHere(fd)
 		} else {
 			from, err = q.conn.Syscall("lseek", [6]uint64{uint64(h), 0, unix.SEEK_CUR}, &wire.Space{})

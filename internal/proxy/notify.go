@@ -19,7 +19,7 @@ import (
 
 // notify runs a program whose calls arrive by user notification.
 func (p *Proxy) notify(ctx context.Context, cmd *exec.Cmd) (Status, error) {
-	filter, err := seccomp.Compile(spec(seccomp.Notify, p.opts.filter()))
+	filter, err := seccomp.Compile(spec(seccomp.Notify, p.filter()))
 	if err != nil {
 		return Status{}, err
 	}

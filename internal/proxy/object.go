@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"time"
 	"unsafe"
 
+	"farcall/internal/fuse"
 	"farcall/internal/proxy/attr"
 	"farcall/remote/wire"
 	"farcall/syscalls"
@@ -43,6 +46,11 @@ type object struct {
 
 	writes writes // behind.mu is held for it
 
+	// Of a served one.
+	content []byte     // all of it, if it is filled
+	node    *fuse.Node // nil if it has a memfd
+	shares  bool       // the node with others that are the same file
+
 	mu      sync.Mutex
 	dropped bool // nobody has it open any more
 	handle  uint32
@@ -66,44 +74,52 @@ func (o *object) isDir() bool {
 
 // objects are the objects that stand-ins exist for.
 type objects struct {
-	prefix  string // of the names of memfds
+	prefix  string // of the names of stand-ins
 	inotify int
+	mount   *fuse.Mount // that they are files of; nil: they are memfds
+	proxy   *Proxy
 	closed  func(*object) // nobody has it open any more
 
 	draining sync.Mutex // reading of inotify
 
 	all, unfilled atomic.Int64 // how many there are, and how many of them without content
+	stale         atomic.Int64 // how many the kernel may keep content of that can change
 
 	mu   sync.Mutex
 	next uint64
 	byID map[uint64]*object
 	byWD map[int32]*object
 
-	full map[attr.Inode]map[*object]bool // those that are filled
-	kept []*object                       // those whose handles are open, though they are filled, in the order in which they were opened
+	full    map[attr.Inode]map[*object]bool // those that are filled
+	emptied map[attr.Inode]map[*object]bool // those that were, and are served
+	nodes   map[attr.Inode]*node            // those of served ones that have never been
+	kept    []*object                       // those whose handles are open, though they are filled, in the order in which they were opened
 }
 
 // maxKept is how many files that are filled are kept open on the server: for what is asked about them after they have lost their names.
 const maxKept = 256
 
-func newObjects(closed func(*object)) (*objects, error) {
+func newObjects(p *Proxy) (*objects, error) {
 	var nonce [8]byte
 	rand.Read(nonce[:])
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("inotify_init1: %w", err)
 	}
+	mount, err := newMount(p.opts.StandIns)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
 	return &objects{
-		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, closed: closed,
-		byID: map[uint64]*object{}, byWD: map[int32]*object{}, full: map[attr.Inode]map[*object]bool{},
+		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, mount: mount, proxy: p, closed: p.release,
+		byID: map[uint64]*object{}, byWD: map[int32]*object{},
+		full: map[attr.Inode]map[*object]bool{}, emptied: map[attr.Inode]map[*object]bool{}, nodes: map[attr.Inode]*node{},
 	}, nil
 }
 
 // standIn makes the stand-in of an object, with its content if it is filled. When the returned descriptor and all copies of it are closed, the
 // object is too.
-//
-// It is sealed: a call that is not intercepted must not write into it, as what it writes would be lost. It can be read and written as the
-// object can, so that the kernel itself refuses what the object's flags do not allow.
 func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 	os.mu.Lock()
 	os.next++
@@ -114,12 +130,29 @@ func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 		os.unfilled.Add(1)
 	}
 	os.mu.Unlock()
-	fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
-	if errors.Is(err, unix.EINVAL) { // MFD_NOEXEC_SEAL is of Linux 6.3
-		fd, err = unix.MemfdCreate(os.prefix+strconv.FormatUint(o.id, 10), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	name := os.prefix + strconv.FormatUint(o.id, 10)
+	if os.mount != nil {
+		o.content = content
+		fd, err = os.serve(o, name)
+	} else {
+		fd, err = os.memfd(o, name, content)
 	}
 	if err != nil {
 		os.drop(o)
+	}
+	return fd, err
+}
+
+// memfd makes the descriptor of an object that is not served.
+//
+// It is sealed: a call that is not intercepted must not write into it, as what it writes would be lost. It can be read and written as the
+// object can, so that the kernel itself refuses what the object's flags do not allow.
+func (os *objects) memfd(o *object, name string, content []byte) (fd int, err error) {
+	fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) { // MFD_NOEXEC_SEAL is of Linux 6.3
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
 		return -1, err
 	}
 	for n := 0; n < len(content) && err == nil; {
@@ -149,7 +182,6 @@ func (os *objects) standIn(o *object, content []byte) (fd int, err error) {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
-		os.drop(o)
 		return -1, err
 	}
 	return fd, nil
@@ -163,10 +195,7 @@ func (os *objects) fill(o *object) *object {
 	o.filled.Store(true)
 	o.here = true
 	ino := attr.InodeOf(o.statx)
-	if os.full[ino] == nil {
-		os.full[ino] = map[*object]bool{}
-	}
-	os.full[ino][o] = true
+	put(os.full, ino, o)
 	os.kept = append(os.kept, o)
 	if len(os.kept) <= maxKept {
 		return nil
@@ -179,13 +208,16 @@ func (os *objects) fill(o *object) *object {
 // changes tells that the content of a file is going to change, of all files if ino is zero: those who have it open have to ask for it.
 func (os *objects) changes(ino attr.Inode) {
 	os.mu.Lock()
-	defer os.mu.Unlock()
-	if ino != (attr.Inode{}) {
-		os.empty(ino)
-		return
+	all := []attr.Inode{ino}
+	if ino == (attr.Inode{}) {
+		all = slices.Collect(maps.Keys(os.full))
 	}
-	for ino := range os.full {
+	for _, ino := range all {
 		os.empty(ino)
+	}
+	os.mu.Unlock()
+	for _, ino := range all {
+		os.changed(ino)
 	}
 }
 
@@ -193,9 +225,30 @@ func (os *objects) empty(ino attr.Inode) {
 	for o := range os.full[ino] {
 		if o.filled.Swap(false) && os.byID[o.id] == o {
 			os.unfilled.Add(1)
+			if o.node != nil {
+				put(os.emptied, ino, o)
+				os.stale.Add(1)
+			}
 		}
 	}
 	delete(os.full, ino)
+}
+
+// put and take change a set of objects by file.
+func put(m map[attr.Inode]map[*object]bool, ino attr.Inode, o *object) {
+	if m[ino] == nil {
+		m[ino] = map[*object]bool{}
+	}
+	m[ino][o] = true
+}
+
+func take(m map[attr.Inode]map[*object]bool, ino attr.Inode, o *object) (was bool) {
+	if was = m[ino][o]; was {
+		if delete(m[ino], o); len(m[ino]) == 0 {
+			delete(m, ino)
+		}
+	}
+	return was
 }
 
 func (os *objects) drop(o *object) {
@@ -205,6 +258,7 @@ func (os *objects) drop(o *object) {
 	if !o.filled.Load() {
 		os.unfilled.Add(-1)
 	}
+	os.leave(o)
 	os.mu.Unlock()
 	os.closed(o)
 }
@@ -213,12 +267,7 @@ func (os *objects) drop(o *object) {
 func (os *objects) forget(o *object) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	if ino := attr.InodeOf(o.statx); os.full[ino][o] {
-		delete(os.full[ino], o)
-		if len(os.full[ino]) == 0 {
-			delete(os.full, ino)
-		}
-	}
+	take(os.full, attr.InodeOf(o.statx), o)
 }
 
 // plainIO are the native calls that transfer to or from a descriptor: true for those that a stand-in with content can serve.
@@ -263,6 +312,10 @@ func (os *objects) watch() {
 
 // drain reports the objects that have been closed until now. It tells whether there can be more.
 func (os *objects) drain() bool {
+	if os.mount != nil {
+		os.mount.Wait()
+		return true
+	}
 	os.draining.Lock()
 	defer os.draining.Unlock()
 	buf := make([]byte, 16<<10)
@@ -303,7 +356,11 @@ func (os *objects) of(tid, fd int) *object {
 
 // named returns the object whose stand-in has the name that /proc shows.
 func (os *objects) named(link string) *object {
-	rest, ok := strings.CutPrefix(link, "/memfd:"+os.prefix)
+	rest := strings.TrimPrefix(link, "/memfd:")
+	if os.mount != nil {
+		rest = strings.TrimPrefix(link, "/")
+	}
+	rest, ok := strings.CutPrefix(rest, os.prefix)
 	if !ok {
 		return nil
 	}

@@ -37,6 +37,9 @@ type Options struct {
 	// ReadOnly has nothing changed there, and reading and writing not intercepted.
 	ReadOnly bool
 
+	// StandIns say what stands in for files of the server.
+	StandIns StandIns
+
 	// Net has sockets connected by the server.
 	Net bool
 
@@ -124,13 +127,15 @@ func New(opts Options, lost func(error)) (*Proxy, error) {
 		err = os.Chmod(temp, 0o711) // programs of other users have to get through
 	}
 	if err == nil {
-		p.objects, err = newObjects(p.release)
+		p.objects, err = newObjects(p)
 	}
 	if err != nil {
 		os.RemoveAll(temp)
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	go p.objects.watch()
+	if p.objects.mount == nil {
+		go p.objects.watch()
+	}
 	return p, nil
 }
 
@@ -138,6 +143,9 @@ func New(opts Options, lost func(error)) (*Proxy, error) {
 func (p *Proxy) Close() error {
 	p.closeMappings()
 	unix.Close(p.objects.inotify)
+	if p.objects.mount != nil {
+		p.objects.mount.Close()
+	}
 	if p.network != nil {
 		p.network.Close()
 	}

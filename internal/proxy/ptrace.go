@@ -18,7 +18,7 @@ import (
 //
 // If regions limit it to parts of the programs, the rest of their calls are this host's.
 func (p *Proxy) NewTracer(regions farcall.Regions) *farcall.Tracer {
-	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(filterOptions{readOnly: p.opts.ReadOnly}), Undecoded: true, Regions: regions})
+	tr := farcall.New(farcall.Options{Follow: true, KillOnExit: true, Calls: callSet(filterOptions{io: p.opts.ReadOnly}), Undecoded: true, Regions: regions})
 	tr.Use(p.Middleware)
 	return tr
 }

@@ -14,7 +14,7 @@ import (
 // untouched tells whether a call is input or output that nobody has to see when nothing is written there. Datagrams are read and written by
 // us.
 func untouched(name string, o filterOptions) bool {
-	return o.readOnly && !(o.net && network.DatagramIO[name]) && nativeIO[name]
+	return o.io && !(o.net && network.DatagramIO[name]) && nativeIO[name]
 }
 
 // nativeIO are plainIO by name, without lseek, which has a meaning for directories.

@@ -30,7 +30,8 @@ type Run struct {
 	Local    bool // the identity of this host
 	Ptrace   bool // not user notification
 	ReadOnly bool
-	Net      bool // sockets are connected by the server
+	StandIns StandIns // by user notification, where not each call is to be seen
+	Net      bool     // sockets are connected by the server
 	Caching  cache.Caching
 	Savers   cache.Savers
 	Profile  *cache.Profile // may be nil
@@ -66,8 +67,11 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if r.Ptrace || r.Events != nil || r.Calls != nil {
+		r.StandIns = Memfds
+	}
 	p, err := New(Options{
-		View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug,
+		StandIns: r.StandIns, View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug,
 		Calls: r.Calls, Events: r.Events, Explain: r.Explain,
 	}, func(err error) {
 		lost.Lock()

@@ -21,6 +21,7 @@ func init() { // its functions refer to it
 	special = map[string]func(*request){
 		"open": open, "openat": open, "creat": open,
 		"openat2":         deny, // programs fall back to openat
+		"epoll_ctl":       epollCtl,
 		"chdir":           chdir,
 		"fchdir":          chdir,
 		"mmap":            mmap,
@@ -90,7 +91,7 @@ func open(q *request) {
 		q.result(ret, err)
 		return
 	}
-	if q.opts.ReadOnly {
+	if q.opts.ReadOnly && q.objects.mount == nil {
 		var errno unix.Errno
 		if content, errno = q.whole(o, content); errno != 0 {
 			q.release(o)
@@ -341,12 +342,20 @@ func fcntl(q *request) {
 		}
 	case unix.F_SETFL:
 		o.setfl.Store(true)
+		if o.node != nil {
+			setFlags(q)
+			return
+		}
 		q.args[2] = uint64(wire.OpenFlags(nativeABI, uint32(q.args[2]), true))
 	case unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW:
 		lock(q)
 		return
 	case fOFDGetLk, fOFDSetLk, fOFDSetLkw:
 		q.endLocks(attr.InodeOf(o.statx), processOf(q.TID()))
+		if err := q.position(o); err != nil {
+			q.result(0, err)
+			return
+		}
 		if cmd == fOFDGetLk {
 			q.after = q.nameOwner
 		}
@@ -366,6 +375,10 @@ func copyRange(q *request) {
 			return
 		}
 		q.result(-int64(unix.EXDEV), nil) // programs read and write instead
+		return
+	}
+	if q.objs[0].node != nil {
+		copyServed(q)
 		return
 	}
 	q.after = func(ret int64) int64 {

@@ -1,0 +1,199 @@
+// Package fuse makes open files whose reading and writing this process answers: files of a file system in user space (fuse(4)) that has no place in the
+// tree of directories. So nobody has them but those who were given a descriptor.
+//
+// It is not a library for file systems: such a one answers requests in whatever order, and here the order matters in which files are closed and
+// opened.
+package fuse
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Mount is such a file system.
+type Mount struct {
+	root int
+
+	sending sync.RWMutex
+	dev     int // /dev/fuse, -1 when it is over
+
+	mu    sync.Mutex
+	next  uint64              // number of a node or of an open file
+	nodes map[uint64]*Node    // those that are being opened
+	names map[string]*opening // what is being opened
+	files map[uint64]*open    // by the handle that the kernel has
+	asked map[uint64]*Request // what is not answered yet
+}
+
+// A Node is what the kernel takes for one file: what it keeps of a file's content and its size is one for all who have it open.
+type Node struct {
+	id      uint64
+	opening sync.Mutex // one after the other
+	as      *opening
+}
+
+// An opening is a file that is being opened.
+type opening struct {
+	node *Node
+	file File
+	size uint64
+}
+
+// open is an open file.
+type open struct {
+	File
+	node *Node
+}
+
+// A File answers what the kernel asks about an open file. Its methods are called one after the other, and must not wait: what takes time is
+// answered later, by another goroutine, exactly once.
+type File interface {
+	// Kind tells what is opened, when it is opened. content is all of a Cached file; of others it is ignored.
+	Kind() (kind Kind, content []byte)
+	// Read asks for n bytes, at most, from an offset: answered by Data or Fail.
+	Read(q *Request, at int64, n int)
+	// Write has bytes written, which stay until the answer, Written or Fail.
+	Write(q *Request, at int64, b []byte)
+	// Size asks for the size of the file: answered by Size or Fail.
+	Size(q *Request)
+	// Seek looks for data or a hole: answered by Position or Fail.
+	Seek(q *Request, at int64, whence uint32)
+	// Sync is fsync(2): answered by Done or Fail.
+	Sync(q *Request)
+	// Closed tells that nobody has it open any more.
+	Closed()
+}
+
+// A Kind says how the kernel reads a file.
+type Kind int
+
+const (
+	// Direct files are asked each time.
+	Direct Kind = iota
+	// Cached files have content that the kernel keeps until Invalidate.
+	Cached
+	// Stream files have no position.
+	Stream
+)
+
+// New makes a file system. It needs CAP_SYS_ADMIN, and fsmount(2): Linux 5.2.
+//
+// Errors: an errno wrapped with what failed; ENOENT or EACCES where there is no /dev/fuse, ENODEV where the kernel has none, EPERM, ENOSYS.
+func New() (*Mount, error) {
+	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /dev/fuse: %w", err)
+	}
+	root, err := mount(dev)
+	if err != nil {
+		unix.Close(dev)
+		return nil, err
+	}
+	m := &Mount{
+		dev: dev, root: root, next: rootNode, nodes: map[uint64]*Node{}, names: map[string]*opening{}, files: map[uint64]*open{}, asked: map[uint64]*Request{},
+	}
+	go m.serve()
+	return m, nil
+}
+
+// rootNode is the number of the root (FUSE_ROOT_ID).
+const rootNode = 1
+
+// mount makes a mount that is in no tree, and returns its root.
+func mount(dev int) (root int, err error) {
+	fs, err := unix.Fsopen("fuse", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, fmt.Errorf("fsopen fuse: %w", err)
+	}
+	defer unix.Close(fs)
+	for _, o := range [][2]string{
+		{"source", "farcall"}, {"fd", strconv.Itoa(dev)}, {"rootmode", "40000"},
+		{"user_id", strconv.Itoa(unix.Geteuid())}, {"group_id", strconv.Itoa(unix.Getegid())},
+	} {
+		if err := unix.FsconfigSetString(fs, o[0], o[1]); err != nil {
+			return -1, fmt.Errorf("fsconfig fuse %s=%s: %w", o[0], o[1], err)
+		}
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return -1, fmt.Errorf("fsconfig fuse: %w", err)
+	}
+	root, err = unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOATIME)
+	if err != nil {
+		return -1, fmt.Errorf("fsmount fuse: %w", err)
+	}
+	return root, nil
+}
+
+// NewNode makes a node.
+func (m *Mount) NewNode() *Node {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.next++
+	return &Node{id: m.next}
+}
+
+// Open opens a file of a node and returns its descriptor. name, which nothing else that is open should have, and which has no slash, is what /proc shows,
+// behind a slash. size is the size that it has, as far as is known; of a Cached one that of its content counts.
+//
+// Errors: an errno of open(2).
+func (m *Mount) Open(n *Node, f File, name string, size uint64, flags int) (fd int, err error) {
+	n.opening.Lock()
+	defer n.opening.Unlock()
+	if kind, content := f.Kind(); kind == Cached {
+		size = uint64(len(content))
+	}
+	as := &opening{node: n, file: f, size: size}
+	m.mu.Lock()
+	m.names[name] = as
+	m.nodes[n.id] = n
+	n.as = as
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.names, name)
+		delete(m.nodes, n.id)
+		n.as = nil
+	}()
+	for {
+		fd, err = unix.Openat(m.root, name, flags|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return -1, fmt.Errorf("open %s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// Wait waits until all files that have been closed until now have been told so.
+func (m *Mount) Wait() {
+	var st unix.Stat_t
+	for unix.Fstat(m.root, &st) == unix.EINTR { // which is asked for behind them
+	}
+}
+
+// Invalidate has the kernel forget what it keeps of a node's content. It may wait for what is being read, so a File's methods must not call it.
+func (m *Mount) Invalidate(n *Node) {
+	b := notification(notifyInvalInode, invalSize)
+	putU64(b, outHeaderSize, n.id)
+	putU64(b, outHeaderSize+8, 0)
+	putU64(b, outHeaderSize+16, 0) // to its end
+	_ = m.send(b, nil)             // ENOENT: it keeps nothing
+}
+
+// store gives the kernel content to keep.
+func (m *Mount) store(n *Node, content []byte) {
+	b := notification(notifyStore, storeSize)
+	putU64(b, outHeaderSize, n.id)
+	putU64(b, outHeaderSize+8, 0)
+	putU32(b, outHeaderSize+16, uint32(len(content)))
+	_ = m.send(b, content) // what it does not take it asks for
+}
+
+// Close lets go of it: it is over when the last file has been closed.
+func (m *Mount) Close() error { return unix.Close(m.root) }

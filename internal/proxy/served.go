@@ -1,0 +1,437 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"farcall/decode"
+	"farcall/internal/fuse"
+	"farcall/internal/proxy/attr"
+	"farcall/remote/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// Where the kernel has file systems in user space, files of the server are files of one that is ours: the kernel asks us what is read and written. So
+// reading and writing need not be intercepted, and are what they were for this host's files. Positions are the kernel's, of both.
+
+// served answers what the kernel asks about an object.
+type served struct {
+	*Proxy
+	o *object
+}
+
+// newMount makes the file system, nil if that is not possible, or not wanted.
+func newMount(how StandIns) (*fuse.Mount, error) {
+	if how == Memfds {
+		return nil, nil
+	}
+	m, err := fuse.New()
+	if err != nil && how == Auto {
+		return nil, nil
+	}
+	return m, err
+}
+
+// StandIns say what stands in for files of the server.
+type StandIns int
+
+const (
+	Memfds StandIns = iota // memfds: reading and writing is intercepted
+	Served                 // files of a file system in user space
+	Auto                   // those where it is possible
+)
+
+// streams tells whether a file has no position: pipes, terminals.
+func (o *object) streams() bool {
+	return o.statx == nil || attr.Statx(o.statx).Mode&unix.S_IFMT != unix.S_IFREG && attr.Statx(o.statx).Mode&unix.S_IFMT != unix.S_IFBLK && !o.isDir()
+}
+
+// Kind implements fuse.File.
+func (s *served) Kind() (fuse.Kind, []byte) {
+	switch {
+	case s.o.filled.Load():
+		return fuse.Cached, s.o.content
+	case s.o.streams():
+		return fuse.Stream, nil
+	}
+	return fuse.Direct, nil
+}
+
+// refuses answers what the kind of file forbids.
+func (s *served) refuses(q *fuse.Request) bool {
+	switch {
+	case s.o.flags&unix.O_PATH != 0:
+		q.Fail(unix.EBADF)
+	case s.o.isDir():
+		q.Fail(unix.EISDIR)
+	default:
+		return false
+	}
+	return true
+}
+
+// Read implements fuse.File.
+func (s *served) Read(q *fuse.Request, at int64, n int) {
+	switch {
+	case s.refuses(q):
+	case s.o.filled.Load():
+		b := s.o.content[min(int(at), len(s.o.content)):]
+		q.Data(b[:min(n, len(b))])
+	default:
+		go s.read(q, at, n)
+	}
+}
+
+func (s *served) read(q *fuse.Request, at int64, n int) {
+	space := wire.Space{Else: asking{q, !s.o.streams()}}
+	buf := space.Room(n)
+	n64, ok := s.call(q, "read", "pread64", buf, n, at, &space)
+	if !ok {
+		return
+	}
+	q.Data(space.Bytes(buf, int(n64)))
+}
+
+// call has the server read or write, without a position where the file has none. It answers if that fails.
+func (s *served) call(q *fuse.Request, stream, positioned string, buf uint64, n int, at int64, space *wire.Space) (ret int64, ok bool) {
+	s.counts.remote.Add(1)
+	h, err := s.handle(s.o)
+	if err == nil {
+		err = s.syncMappings()
+	}
+	if err == nil {
+		name := positioned
+		if s.o.streams() {
+			name = stream
+		}
+		if ret, err = s.conn.Syscall(name, [6]uint64{uint64(h), buf, uint64(n), uint64(at)}, space); err == nil && ret < 0 {
+			err = unix.Errno(-ret)
+		}
+	}
+	return ret, !s.failed(q, err)
+}
+
+// failed answers with an error, if there is one.
+func (s *served) failed(q *fuse.Request, err error) bool {
+	if err == nil {
+		return false
+	}
+	errno, ok := err.(unix.Errno)
+	if !ok { // the session's
+		s.fail(err)
+		errno = unix.EIO
+	}
+	q.Fail(errno)
+	return true
+}
+
+// Write implements fuse.File.
+func (s *served) Write(q *fuse.Request, at int64, b []byte) {
+	if !s.refuses(q) {
+		go s.write(q, at, b)
+	}
+}
+
+func (s *served) write(q *fuse.Request, at int64, b []byte) {
+	space := wire.Space{Else: asking{q, !s.o.streams()}}
+	buf, n := space.Put(b), len(b)
+	if s.mayWriteBehind(s.o) {
+		h, err := s.handle(s.o)
+		var ret int64
+		if err == nil {
+			ret, err = s.writeBehind(s.o, n, "pwrite64", [6]uint64{uint64(h), buf, uint64(n), uint64(at)}, &space)
+		}
+		if err == nil && ret < 0 {
+			err = unix.Errno(-ret)
+		}
+		if !s.failed(q, err) {
+			s.objects.changed(attr.InodeOf(s.o.statx))
+			q.Written(n)
+		}
+		return
+	}
+	ret, ok := s.call(q, "write", "pwrite64", buf, n, at, &space)
+	if !ok {
+		return
+	}
+	s.refreshMappings()
+	s.objects.changed(attr.InodeOf(s.o.statx))
+	q.Written(int(ret))
+}
+
+// Size implements fuse.File.
+func (s *served) Size(q *fuse.Request) {
+	switch {
+	case s.o.filled.Load():
+		q.Size(uint64(len(s.o.content)))
+	case s.o.streams():
+		q.Size(0)
+	default:
+		go s.ask(q, func(h uint32) (int64, error) {
+			x, ret, err := s.fstat(h)
+			if err == nil && ret == 0 {
+				ret = int64(x.Size)
+			}
+			return ret, err
+		}, func(n int64) { q.Size(uint64(n)) })
+	}
+}
+
+// Seek implements fuse.File.
+func (s *served) Seek(q *fuse.Request, at int64, whence uint32) {
+	go s.ask(q, func(h uint32) (int64, error) {
+		return s.conn.Syscall("lseek", [6]uint64{uint64(h), uint64(at), uint64(whence)}, &wire.Space{})
+	}, q.Position)
+}
+
+// Sync implements fuse.File: of a write that is to be on the disk when it returns.
+func (s *served) Sync(q *fuse.Request) {
+	go s.ask(q, func(h uint32) (int64, error) {
+		ret, err := s.conn.Syscall("fsync", [6]uint64{uint64(h)}, &wire.Space{})
+		if e := s.behind.settle(s.o); e != 0 {
+			ret = -int64(e)
+		}
+		return ret, err
+	}, func(int64) { q.Done() })
+}
+
+// ask answers with what a call about the file's handle returns.
+func (s *served) ask(q *fuse.Request, call func(h uint32) (int64, error), answer func(int64)) {
+	s.counts.remote.Add(1)
+	h, err := s.handle(s.o)
+	if err == nil {
+		err = s.syncMappings()
+	}
+	var ret int64
+	if err == nil {
+		if ret, err = call(h); err == nil && ret < 0 {
+			err = unix.Errno(-ret)
+		}
+	}
+	if !s.failed(q, err) {
+		answer(ret)
+	}
+}
+
+// Closed implements fuse.File.
+func (s *served) Closed() { s.objects.drop(s.o) }
+
+// asking is a thread that waits for what it reads or writes.
+type asking struct {
+	q    *fuse.Request
+	disk bool // the file is on a disk, so only a signal that kills interrupts it
+}
+
+// Interrupted implements client.Interruptible.
+func (a asking) Interrupted() <-chan struct{} { return a.q.Interrupted(a.disk) }
+
+// Read implements decode.Memory: there is none.
+func (asking) Read(uint64, []byte) int { return 0 }
+
+// ReadV implements decode.Memory.
+func (asking) ReadV(ranges []decode.Range) {}
+
+// serve makes the descriptor of an object that is served.
+func (os *objects) serve(o *object, name string) (fd int, err error) {
+	size := uint64(0)
+	if o.statx != nil {
+		size = attr.Statx(o.statx).Size
+	}
+	os.mu.Lock()
+	if o.filled.Load() || o.streams() || o.isDir() {
+		o.node = os.mount.NewNode()
+	} else { // all have the same size
+		ino := attr.InodeOf(o.statx)
+		n := os.nodes[ino]
+		if n == nil {
+			n = &node{Node: os.mount.NewNode()}
+			os.nodes[ino] = n
+		}
+		n.objects++
+		o.node, o.shares = n.Node, true
+	}
+	os.mu.Unlock()
+	fd, err = os.mount.Open(o.node, &served{os.proxy, o}, name, size, int(o.flags&(unix.O_ACCMODE|unix.O_APPEND|unix.O_NONBLOCK)))
+	var errno unix.Errno
+	if errors.As(err, &errno) { // what the program is told
+		err = errno
+	}
+	return fd, err
+}
+
+// A node is what objects share that are the same file.
+type node struct {
+	*fuse.Node
+	objects int
+}
+
+// leave undoes what serve did. os.mu is held.
+func (os *objects) leave(o *object) {
+	ino := attr.InodeOf(o.statx)
+	if take(os.emptied, ino, o) {
+		os.stale.Add(-1)
+	}
+	if n := os.nodes[ino]; o.shares && n != nil {
+		if n.objects--; n.objects == 0 {
+			delete(os.nodes, ino)
+		}
+	}
+}
+
+// changed has the kernel forget what it keeps of a file's content.
+func (os *objects) changed(ino attr.Inode) {
+	if os.stale.Load() == 0 {
+		return
+	}
+	var nodes []*fuse.Node
+	os.mu.Lock()
+	for o := range os.emptied[ino] {
+		nodes = append(nodes, o.node)
+	}
+	os.mu.Unlock()
+	for _, n := range nodes {
+		os.mount.Invalidate(n)
+	}
+}
+
+// altered is told of a call that has been carried and that changes what files contain.
+func (q *request) altered() {
+	if q.objects.stale.Load() == 0 {
+		return
+	}
+	if q.name == "truncate" {
+		q.objects.mu.Lock()
+		all := slices.Collect(maps.Keys(q.objects.emptied))
+		q.objects.mu.Unlock()
+		for _, ino := range all {
+			q.objects.changed(ino)
+		}
+	}
+	for _, o := range q.objs {
+		if o != nil && o.writable() {
+			q.objects.changed(attr.InodeOf(o.statx))
+		}
+	}
+}
+
+// byKernel tells whether the call is about files that are served, so that the kernel can execute it as on any others.
+func (q *request) byKernel() bool {
+	if q.objects.mount == nil {
+		return false
+	}
+	switch q.name {
+	case "sendfile", "splice", "tee":
+		return true
+	case "lseek":
+		return !q.objs[0].isDir()
+	}
+	return false
+}
+
+// epollCtl adds a file to what is waited for, which the kernel refuses for those that are always ready; a file that is served is not such a one to it.
+func epollCtl(q *request) {
+	o := q.objs[len(q.objs)-1]
+	if q.args[1] == unix.EPOLL_CTL_ADD && o != nil && (!o.streams() || o.flags&unix.O_PATH != 0) {
+		q.result(-int64(unix.EPERM), nil)
+		return
+	}
+	q.Continue()
+}
+
+// setFlags changes flags of an open file, there and here.
+func setFlags(q *request) {
+	h, err := q.handle(q.objs[0])
+	if err != nil {
+		q.result(0, err)
+		return
+	}
+	flags := wire.OpenFlags(nativeABI, uint32(q.args[2]), true)
+	ret, err := q.conn.Syscall("fcntl", [6]uint64{uint64(h), unix.F_SETFL, uint64(flags)}, &wire.Space{})
+	if err != nil || ret < 0 {
+		q.result(ret, err)
+		return
+	}
+	q.Continue()
+}
+
+// position makes the position of a file that is served the server's, for a lock that is relative to it.
+func (q *request) position(o *object) error {
+	var whence [2]byte
+	if o.node == nil || q.Read(q.args[2]+flockWhence, whence[:]) < len(whence) || binary.NativeEndian.Uint16(whence[:]) != unix.SEEK_CUR {
+		return nil
+	}
+	pos, err := q.positionHere(int(int32(q.args[0])))
+	if err != nil {
+		return err
+	}
+	h, err := q.handle(o)
+	if err == nil {
+		_, err = q.conn.Syscall("lseek", [6]uint64{uint64(h), uint64(pos), unix.SEEK_SET}, &wire.Space{})
+	}
+	return err
+}
+
+// copyServed has the server copy between two files that are served: from and to where the kernel has their positions.
+func copyServed(q *request) {
+	var at [2]int64
+	given := [2]uint64{q.args[1], q.args[3]}
+	for i, reg := range [2]int{1, 3} {
+		b := make([]byte, 8)
+		switch fd := int(int32(q.args[reg-1])); {
+		case given[i] != 0:
+			if q.Read(given[i], b) < len(b) {
+				q.result(-int64(unix.EFAULT), nil)
+				return
+			}
+			at[i] = int64(binary.NativeEndian.Uint64(b))
+		default:
+			pos, err := q.positionHere(fd)
+			if err != nil {
+				q.result(0, err)
+				return
+			}
+			at[i] = pos
+			binary.NativeEndian.PutUint64(b, uint64(pos))
+		}
+		q.args[reg] = q.space.Put(b)
+	}
+	q.after = func(ret int64) int64 {
+		for i, reg := range [2]int{1, 3} {
+			if ret <= 0 {
+				continue
+			}
+			b := binary.NativeEndian.AppendUint64(nil, uint64(at[i]+ret))
+			if given[i] == 0 {
+				if err := q.seekHere(int(int32(q.args[reg-1])), at[i]+ret); err != nil {
+					q.debug("%d %s: %v", q.TID(), q.name, err)
+				}
+			} else if _, err := q.Write(given[i], b); err != nil {
+				return -int64(unix.EFAULT)
+			}
+		}
+		return ret
+	}
+	carry(q)
+}
+
+// seekHere sets the position of a program's descriptor.
+func (q *request) seekHere(fd int, to int64) error {
+	pidfd, err := unix.PidfdOpen(processOf(q.TID()), 0)
+	if err != nil {
+		return fmt.Errorf("pidfd_open: %w", err)
+	}
+	defer unix.Close(pidfd)
+	own, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return fmt.Errorf("pidfd_getfd: %w", err)
+	}
+	defer unix.Close(own)
+	if _, err := unix.Seek(own, to, unix.SEEK_SET); err != nil {
+		return fmt.Errorf("lseek: %w", err)
+	}
+	return nil
+}
