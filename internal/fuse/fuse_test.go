@@ -24,7 +24,11 @@ type memory struct {
 	wait   chan bool // reading waits for it
 }
 
-func (f *memory) Kind() (Kind, []byte) { return f.kind, f.b }
+func (f *memory) Kind() (Kind, []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kind, f.b
+}
 
 func (f *memory) Read(q *Request, at int64, n int) {
 	if f.wait != nil {
@@ -83,7 +87,18 @@ func mounted(t *testing.T) *Mount {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
+	socket, root, err := m.Opener()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan bool)
+	go func() { // here a goroutine will do
+		defer close(done)
+		defer socket.Close()
+		defer root.Close()
+		Serve(int(socket.Fd()), int(root.Fd()))
+	}()
+	t.Cleanup(func() { m.Close(); <-done })
 	return m
 }
 
@@ -145,7 +160,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// What is cached is not asked for, by read(2) and by mmap(2), until it is invalidated; then as it is.
+// What is cached is not asked for, by read(2) and by mmap(2), until that expires; then as it is.
 func TestCached(t *testing.T) {
 	m := mounted(t)
 	n := m.NewNode()
@@ -163,15 +178,24 @@ func TestCached(t *testing.T) {
 		t.Errorf("%d bytes, %v, %d reads", len(b), err, reads)
 	}
 	f.mu.Lock()
-	f.b = []byte("other and longer" + string(want))
+	f.b, f.kind = bytes.Repeat([]byte("others"), 5000), Direct
 	f.mu.Unlock()
-	m.Invalidate(n)
+	m.Expire(n)
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		t.Error(err)
 	}
 	b, err = io.ReadAll(file)
 	if want, reads := f.state(); !bytes.Equal(b, want) || err != nil || reads == 0 {
 		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	for _, b := range []byte("xyz") { // each time
+		f.mu.Lock()
+		f.b = append(bytes.Repeat([]byte{b}, 100), f.b[100:]...)
+		f.mu.Unlock()
+		got := make([]byte, 1)
+		if _, err := file.ReadAt(got, 50); got[0] != b || err != nil {
+			t.Errorf("%c, not %c: %v", got[0], b, err)
+		}
 	}
 }
 

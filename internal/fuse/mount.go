@@ -7,6 +7,7 @@ package fuse
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 
@@ -15,13 +16,15 @@ import (
 
 // A Mount is such a file system.
 type Mount struct {
-	root int
+	root   int
+	opener opener
 
 	sending sync.RWMutex
 	dev     int // /dev/fuse, -1 when it is over
 
 	mu    sync.Mutex
 	next  uint64              // number of a node or of an open file
+	time  uint64              // see changed
 	nodes map[uint64]*Node    // those that are being opened
 	names map[string]*opening // what is being opened
 	files map[uint64]*open    // by the handle that the kernel has
@@ -73,10 +76,12 @@ type Kind int
 const (
 	// Direct files are asked each time.
 	Direct Kind = iota
-	// Cached files have content that the kernel keeps until Invalidate.
+	// Cached files have content that the kernel keeps until Expire.
 	Cached
 	// Stream files have no position.
 	Stream
+	// Directory files cannot be read.
+	Directory
 )
 
 // New makes a file system. It needs CAP_SYS_ADMIN, and fsmount(2): Linux 5.2.
@@ -158,32 +163,40 @@ func (m *Mount) Open(n *Node, f File, name string, size uint64, flags int) (fd i
 		delete(m.nodes, n.id)
 		n.as = nil
 	}()
-	for {
-		fd, err = unix.Openat(m.root, name, flags|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil {
+	if fd, err = m.opener.open(m.root, name, flags); err != nil {
 		return -1, fmt.Errorf("open %s: %w", name, err)
 	}
 	return fd, nil
 }
 
-// Wait waits until all files that have been closed until now have been told so.
-func (m *Mount) Wait() {
-	var st unix.Stat_t
-	for unix.Fstat(m.root, &st) == unix.EINTR { // which is asked for behind them
+// Resize tells the kernel what size a node has, of which f is open: it uses that where a program appends. Other than by writing it is not told.
+func (m *Mount) Resize(n *Node, f File, size uint64) {
+	n.opening.Lock()
+	defer n.opening.Unlock()
+	name := "size-" + strconv.FormatUint(n.id, 10)
+	m.mu.Lock()
+	m.names[name] = &opening{node: n, file: f, size: size}
+	m.mu.Unlock()
+	if fd, err := m.opener.open(m.root, name, unix.O_PATH); err == nil { // looks it up
+		unix.Close(fd)
 	}
+	m.mu.Lock()
+	delete(m.names, name)
+	m.mu.Unlock()
 }
 
-// Invalidate has the kernel forget what it keeps of a node's content. It may wait for what is being read, so a File's methods must not call it.
-func (m *Mount) Invalidate(n *Node) {
+// Wait waits until all files that have been closed until now have been told so.
+func (m *Mount) Wait() {
+	_, _ = m.opener.open(m.root, "", 0) // what that asks for comes behind them
+}
+
+// Expire tells that a file is no longer Cached: each reading asks for its size, and for what is read. What is mapped may stay as it was. It does not wait
+// for anybody.
+func (m *Mount) Expire(n *Node) {
 	b := notification(notifyInvalInode, invalSize)
 	putU64(b, outHeaderSize, n.id)
-	putU64(b, outHeaderSize+8, 0)
-	putU64(b, outHeaderSize+16, 0) // to its end
-	_ = m.send(b, nil)             // ENOENT: it keeps nothing
+	putU64(b, outHeaderSize+8, math.MaxUint64) // -1: only the attributes, without which the kernel does not use its content
+	_ = m.send(b, nil)                         // ENOENT: it knows nothing of it
 }
 
 // store gives the kernel content to keep.
@@ -196,4 +209,7 @@ func (m *Mount) store(n *Node, content []byte) {
 }
 
 // Close lets go of it: it is over when the last file has been closed.
-func (m *Mount) Close() error { return unix.Close(m.root) }
+func (m *Mount) Close() error {
+	m.opener.close()
+	return unix.Close(m.root)
+}

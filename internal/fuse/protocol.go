@@ -23,6 +23,8 @@ const (
 	opRelease     = 18
 	opFsync       = 20
 	opInit        = 26
+	opOpenDir     = 27
+	opReleaseDir  = 29
 	opInterrupt   = 36
 	opDestroy     = 38
 	opBatchForget = 42
@@ -37,9 +39,10 @@ const (
 
 // Flags of INIT.
 const (
-	asyncRead = 1 << 0
-	bigWrites = 1 << 5
-	maxPages  = 1 << 22
+	asyncRead     = 1 << 0
+	bigWrites     = 1 << 5
+	autoInvalData = 1 << 12
+	maxPages      = 1 << 22
 )
 
 // Flags of what an open file is like (FOPEN_*).
@@ -47,6 +50,7 @@ const (
 	openDirect    = 1 << 0
 	openKeepCache = 1 << 1
 	openStream    = 1 << 4
+	openNoFlush   = 1 << 5
 )
 
 // getAttrFH tells that GETATTR has a file (FUSE_GETATTR_FH).
@@ -110,36 +114,37 @@ func (h *header) u64(at int) uint64 {
 	return binary.NativeEndian.Uint64(h.body[at:])
 }
 
-// attributes are a struct fuse_attr.
-func attributes(node, size uint64, mode uint32) []byte {
+// attributes are a struct fuse_attr. What the kernel keeps of a file's content it keeps as long as changed, the time of its last change, is the same.
+func attributes(node, size, changed uint64, mode uint32) []byte {
 	b := make([]byte, attrSize)
 	binary.NativeEndian.PutUint64(b, node)
 	binary.NativeEndian.PutUint64(b[8:], size)
+	binary.NativeEndian.PutUint64(b[32:], changed)
 	binary.NativeEndian.PutUint32(b[60:], mode)
 	binary.NativeEndian.PutUint32(b[64:], 1) // links
 	return b
 }
 
-// stays is for how long attributes hold that do until Invalidate, in seconds; others are asked for each time.
+// stays is for how long attributes hold that do until Expire, in seconds; others are asked for each time.
 const stays = 1 << 30
 
 // attrOut is a struct fuse_attr_out.
-func attrOut(node, size uint64, mode uint32, stay bool) []byte {
+func attrOut(node, size, changed uint64, mode uint32) []byte {
 	b := make([]byte, attrOutSize-attrSize)
-	if stay {
+	if changed == 0 {
 		binary.NativeEndian.PutUint64(b, stays)
 	}
-	return append(b, attributes(node, size, mode)...)
+	return append(b, attributes(node, size, changed, mode)...)
 }
 
 // entryOut is a struct fuse_entry_out. The name does not stay.
-func entryOut(node, size uint64, stay bool) []byte {
+func entryOut(node, size, changed uint64, mode uint32) []byte {
 	b := make([]byte, entryOutSize-attrSize)
 	binary.NativeEndian.PutUint64(b, node)
-	if stay {
+	if changed == 0 {
 		binary.NativeEndian.PutUint64(b[24:], stays)
 	}
-	return append(b, attributes(node, size, unix.S_IFREG|0o666)...)
+	return append(b, attributes(node, size, changed, mode)...)
 }
 
 // initOut answers INIT, whose flags are those that the kernel knows.
@@ -149,7 +154,7 @@ func initOut(flags uint32) []byte {
 	put(b, major)
 	put(b[4:], minor)
 	put(b[8:], MaxIO) // read-ahead; the kernel takes what it has less
-	put(b[12:], flags&(asyncRead|bigWrites|maxPages))
+	put(b[12:], flags&(asyncRead|bigWrites|autoInvalData|maxPages))
 	binary.NativeEndian.PutUint16(b[16:], 64) // requests in the background
 	binary.NativeEndian.PutUint16(b[18:], 48)
 	put(b[20:], MaxIO)

@@ -9,7 +9,7 @@ type Request struct {
 	mount       *Mount
 	unique      uint64
 	node        uint64 // GETATTR's
-	stays       bool   // the size does
+	changed     uint64 // see Mount.changed
 	tid         int
 	buf         *[]byte
 	interrupted chan struct{} // made when somebody wants to know; Mount.mu is held for it
@@ -73,7 +73,7 @@ func (q *Request) Written(n int) {
 }
 
 // Size answers with the size of a file.
-func (q *Request) Size(n uint64) { q.answer(attrOut(q.node, n, unix.S_IFREG|0o666, q.stays)) }
+func (q *Request) Size(n uint64) { q.answer(attrOut(q.node, n, q.changed, unix.S_IFREG|0o666)) }
 
 // Position answers with where data or a hole is.
 func (q *Request) Position(n int64) {

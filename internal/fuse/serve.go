@@ -71,18 +71,19 @@ func (m *Mount) handle(q *Request, h *header) {
 	case opGetAttr:
 		switch f := m.attributesOf(h); {
 		case h.node == rootNode:
-			q.answer(attrOut(rootNode, 0, unix.S_IFDIR|0o711, false))
+			q.answer(attrOut(rootNode, 0, 1, unix.S_IFDIR|0o711))
 		case f == nil:
 			q.Fail(unix.ENOENT)
+		case isDirectory(f):
+			q.answer(attrOut(h.node, 0, 1, unix.S_IFDIR|0o777))
 		default:
-			kind, _ := f.Kind()
-			q.node, q.stays = h.node, kind == Cached
+			q.node, q.changed = h.node, m.changed(f)
 			m.ask(q)
 			f.Size(q)
 		}
-	case opOpen:
+	case opOpen, opOpenDir:
 		m.open(q, h)
-	case opRelease:
+	case opRelease, opReleaseDir:
 		m.mu.Lock()
 		f := m.files[h.u64(0)]
 		delete(m.files, h.u64(0))
@@ -108,7 +109,7 @@ func (m *Mount) io(q *Request, h *header) {
 		return
 	}
 	at, n := int64(h.u64(8)), int(h.u32(16))
-	if at < 0 && h.op != opFsync {
+	if at < 0 && (h.op == opRead || h.op == opWrite) {
 		q.Fail(unix.EINVAL)
 		return
 	}
@@ -127,6 +128,23 @@ func (m *Mount) io(q *Request, h *header) {
 	case opFsync:
 		f.Sync(q)
 	}
+}
+
+func isDirectory(f File) bool {
+	kind, _ := f.Kind()
+	return kind == Directory
+}
+
+// changed is the time of the last change that the kernel is told of a file: 0 if that does not change any more, as far as it has to know, otherwise
+// another one each time, so that it keeps no content.
+func (m *Mount) changed(f File) uint64 {
+	if kind, _ := f.Kind(); kind == Cached {
+		return 0
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.time++
+	return m.time
 }
 
 // attributesOf is an open file that knows the size of a node.
@@ -162,8 +180,11 @@ func (m *Mount) lookup(q *Request, h *header) {
 		q.Fail(unix.ENOENT)
 		return
 	}
-	kind, _ := as.file.Kind()
-	q.answer(entryOut(as.node.id, as.size, kind == Cached))
+	mode := uint32(unix.S_IFREG | 0o666)
+	if isDirectory(as.file) {
+		mode = unix.S_IFDIR | 0o777
+	}
+	q.answer(entryOut(as.node.id, as.size, m.changed(as.file), mode))
 }
 
 // open answers that a file is open.
@@ -184,13 +205,15 @@ func (m *Mount) open(q *Request, h *header) {
 	m.files[fh] = &open{as.file, n}
 	m.mu.Unlock()
 	kind, content := as.file.Kind()
-	flags := uint32(openDirect)
+	flags := uint32(openNoFlush)
 	switch kind {
 	case Cached:
-		flags = openKeepCache
+		flags |= openKeepCache
 		m.store(n, content[:min(len(content), storeAhead)])
+	case Direct:
+		flags |= openDirect
 	case Stream:
-		flags |= openStream
+		flags |= openDirect | openStream
 	}
 	var b [openOutSize]byte
 	putU64(b[:], 0, fh)

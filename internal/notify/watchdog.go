@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"farcall/internal/fuse"
 	"farcall/internal/linux"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,8 @@ const watchdogName = "farcall-watchdog"
 const (
 	watchdogPipe     = 3 // process ids come here
 	watchdogListener = 4
+	watchdogOpener   = 5 // of fuse.Serve, if there are files to be opened
+	watchdogRoot     = 6
 )
 
 // A Watchdog ends the programs of a listener should the supervisor die.
@@ -38,8 +41,8 @@ type Watchdog struct {
 	told map[int]bool
 }
 
-// Watch starts a watchdog for the listener.
-func Watch(l *Listener) (*Watchdog, error) {
+// Watch starts a watchdog for the listener. If there is a mount, it opens its files, too.
+func Watch(l *Listener, m *fuse.Mount) (*Watchdog, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -52,8 +55,19 @@ func Watch(l *Listener) (*Watchdog, error) {
 	}
 	listener := os.NewFile(uintptr(fd), "listener")
 	defer listener.Close()
+	files := []*os.File{r, listener}
+	if m != nil {
+		socket, root, err := m.Opener()
+		if err != nil {
+			w.Close()
+			return nil, err
+		}
+		defer socket.Close()
+		defer root.Close()
+		files = append(files, socket, root)
+	}
 	cmd := &exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{watchdogName}, ExtraFiles: []*os.File{r, listener}, Dir: "/",
+		Path: "/proc/self/exe", Args: []string{watchdogName}, ExtraFiles: files, Dir: "/",
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // ^C at the terminal is not meant for it
 	}
 	if err := cmd.Start(); err != nil {
@@ -95,6 +109,11 @@ func init() {
 func watchdog() {
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGPIPE)
 	unix.CloseOnExec(watchdogPipe)
+	if _, err := unix.FcntlInt(watchdogRoot, unix.F_GETFD, 0); err == nil {
+		unix.CloseOnExec(watchdogOpener)
+		unix.CloseOnExec(watchdogRoot)
+		go fuse.Serve(watchdogOpener, watchdogRoot)
+	}
 	l := New(watchdogListener)
 	programs := map[int]int{} // process id to pidfd
 	pipe := os.NewFile(watchdogPipe, "pipe")

@@ -320,7 +320,7 @@ func carry(q *request) {
 	}
 	if f.name == "truncate" || dataOnly[f.name] {
 		q.refreshMappings()
-		q.altered()
+		q.resized(ret)
 	}
 	if spec.Access == wire.AccessWrite && !dataOnly[f.name] {
 		q.forget(f.name, ret)

@@ -30,7 +30,6 @@ type mapping struct {
 	file     int    // the memfd
 	shadow   []byte // what the server has
 	pending  int    // how many are about to map it
-	sent     bool   // something has been sent of which the kernel may keep older content
 	err      error  // that the next msync returns
 }
 
@@ -350,7 +349,6 @@ func (p *Proxy) sync(m *mapping) error {
 			return err
 		}
 		copy(m.shadow[from:to], now[from:to])
-		m.sent = true
 		at = to
 	}
 	return nil
@@ -416,22 +414,12 @@ func (p *Proxy) syncMappings() error {
 	if p.maps.live.Load() == 0 {
 		return nil
 	}
-	var changed []attr.Inode
-	defer func() { // not while maps.mu is held: it waits for those who read
-		for _, ino := range changed {
-			p.objects.changed(ino)
-		}
-	}()
 	p.maps.mu.Lock()
 	defer p.maps.mu.Unlock()
 	var first error
 	for ino, m := range p.maps.all {
 		ended := m.ended()
 		err := p.sync(m)
-		if m.sent {
-			m.sent = false
-			changed = append(changed, ino)
-		}
 		var errno unix.Errno
 		if errors.As(err, &errno) { // the call that we are asked for is not to blame
 			m.err, err = err, nil

@@ -25,7 +25,7 @@ func (p *Proxy) notify(ctx context.Context, cmd *exec.Cmd) (Status, error) {
 	}
 	done := make(chan error, 1)
 	err = notify.Launch(cmd, filter, uint64(engine.OriginallyIgnored()), func(l *notify.Listener) error {
-		w, err := notify.Watch(l)
+		w, err := notify.Watch(l, p.objects.mount)
 		if err != nil {
 			return fmt.Errorf("start watchdog: %w", err)
 		}

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,17 +81,15 @@ type objects struct {
 	draining sync.Mutex // reading of inotify
 
 	all, unfilled atomic.Int64 // how many there are, and how many of them without content
-	stale         atomic.Int64 // how many the kernel may keep content of that can change
 
 	mu   sync.Mutex
 	next uint64
 	byID map[uint64]*object
 	byWD map[int32]*object
 
-	full    map[attr.Inode]map[*object]bool // those that are filled
-	emptied map[attr.Inode]map[*object]bool // those that were, and are served
-	nodes   map[attr.Inode]*node            // those of served ones that have never been
-	kept    []*object                       // those whose handles are open, though they are filled, in the order in which they were opened
+	full  map[attr.Inode]map[*object]bool // those that are filled
+	nodes map[attr.Inode]*node            // those that are served and were not filled when they were opened
+	kept  []*object                       // those whose handles are open, though they are filled, in the order in which they were opened
 }
 
 // maxKept is how many files that are filled are kept open on the server: for what is asked about them after they have lost their names.
@@ -114,7 +110,7 @@ func newObjects(p *Proxy) (*objects, error) {
 	return &objects{
 		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, mount: mount, proxy: p, closed: p.release,
 		byID: map[uint64]*object{}, byWD: map[int32]*object{},
-		full: map[attr.Inode]map[*object]bool{}, emptied: map[attr.Inode]map[*object]bool{}, nodes: map[attr.Inode]*node{},
+		full: map[attr.Inode]map[*object]bool{}, nodes: map[attr.Inode]*node{},
 	}, nil
 }
 
@@ -195,7 +191,10 @@ func (os *objects) fill(o *object) *object {
 	o.filled.Store(true)
 	o.here = true
 	ino := attr.InodeOf(o.statx)
-	put(os.full, ino, o)
+	if os.full[ino] == nil {
+		os.full[ino] = map[*object]bool{}
+	}
+	os.full[ino][o] = true
 	os.kept = append(os.kept, o)
 	if len(os.kept) <= maxKept {
 		return nil
@@ -208,16 +207,13 @@ func (os *objects) fill(o *object) *object {
 // changes tells that the content of a file is going to change, of all files if ino is zero: those who have it open have to ask for it.
 func (os *objects) changes(ino attr.Inode) {
 	os.mu.Lock()
-	all := []attr.Inode{ino}
-	if ino == (attr.Inode{}) {
-		all = slices.Collect(maps.Keys(os.full))
-	}
-	for _, ino := range all {
+	defer os.mu.Unlock()
+	if ino != (attr.Inode{}) {
 		os.empty(ino)
+		return
 	}
-	os.mu.Unlock()
-	for _, ino := range all {
-		os.changed(ino)
+	for ino := range os.full {
+		os.empty(ino)
 	}
 }
 
@@ -226,29 +222,11 @@ func (os *objects) empty(ino attr.Inode) {
 		if o.filled.Swap(false) && os.byID[o.id] == o {
 			os.unfilled.Add(1)
 			if o.node != nil {
-				put(os.emptied, ino, o)
-				os.stale.Add(1)
+				os.mount.Expire(o.node)
 			}
 		}
 	}
 	delete(os.full, ino)
-}
-
-// put and take change a set of objects by file.
-func put(m map[attr.Inode]map[*object]bool, ino attr.Inode, o *object) {
-	if m[ino] == nil {
-		m[ino] = map[*object]bool{}
-	}
-	m[ino][o] = true
-}
-
-func take(m map[attr.Inode]map[*object]bool, ino attr.Inode, o *object) (was bool) {
-	if was = m[ino][o]; was {
-		if delete(m[ino], o); len(m[ino]) == 0 {
-			delete(m, ino)
-		}
-	}
-	return was
 }
 
 func (os *objects) drop(o *object) {
@@ -267,7 +245,12 @@ func (os *objects) drop(o *object) {
 func (os *objects) forget(o *object) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	take(os.full, attr.InodeOf(o.statx), o)
+	if ino := attr.InodeOf(o.statx); os.full[ino][o] {
+		delete(os.full[ino], o)
+		if len(os.full[ino]) == 0 {
+			delete(os.full, ino)
+		}
+	}
 }
 
 // plainIO are the native calls that transfer to or from a descriptor: true for those that a stand-in with content can serve.

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"farcall/decode"
 	"farcall/internal/fuse"
@@ -53,6 +51,10 @@ func (o *object) streams() bool {
 // Kind implements fuse.File.
 func (s *served) Kind() (fuse.Kind, []byte) {
 	switch {
+	case s.o.flags&unix.O_PATH != 0:
+		return fuse.Direct, nil
+	case s.o.isDir():
+		return fuse.Directory, nil
 	case s.o.filled.Load():
 		return fuse.Cached, s.o.content
 	case s.o.streams():
@@ -61,23 +63,9 @@ func (s *served) Kind() (fuse.Kind, []byte) {
 	return fuse.Direct, nil
 }
 
-// refuses answers what the kind of file forbids.
-func (s *served) refuses(q *fuse.Request) bool {
-	switch {
-	case s.o.flags&unix.O_PATH != 0:
-		q.Fail(unix.EBADF)
-	case s.o.isDir():
-		q.Fail(unix.EISDIR)
-	default:
-		return false
-	}
-	return true
-}
-
 // Read implements fuse.File.
 func (s *served) Read(q *fuse.Request, at int64, n int) {
 	switch {
-	case s.refuses(q):
 	case s.o.filled.Load():
 		b := s.o.content[min(int(at), len(s.o.content)):]
 		q.Data(b[:min(n, len(b))])
@@ -131,9 +119,7 @@ func (s *served) failed(q *fuse.Request, err error) bool {
 
 // Write implements fuse.File.
 func (s *served) Write(q *fuse.Request, at int64, b []byte) {
-	if !s.refuses(q) {
-		go s.write(q, at, b)
-	}
+	go s.write(q, at, b)
 }
 
 func (s *served) write(q *fuse.Request, at int64, b []byte) {
@@ -149,7 +135,7 @@ func (s *served) write(q *fuse.Request, at int64, b []byte) {
 			err = unix.Errno(-ret)
 		}
 		if !s.failed(q, err) {
-			s.objects.changed(attr.InodeOf(s.o.statx))
+			s.objects.sized(s.o, true, upTo(uint64(at)+uint64(n)))
 			q.Written(n)
 		}
 		return
@@ -159,7 +145,7 @@ func (s *served) write(q *fuse.Request, at int64, b []byte) {
 		return
 	}
 	s.refreshMappings()
-	s.objects.changed(attr.InodeOf(s.o.statx))
+	s.objects.sized(s.o, true, upTo(uint64(at)+uint64(ret)))
 	q.Written(int(ret))
 }
 
@@ -242,7 +228,7 @@ func (os *objects) serve(o *object, name string) (fd int, err error) {
 		size = attr.Statx(o.statx).Size
 	}
 	os.mu.Lock()
-	if o.filled.Load() || o.streams() || o.isDir() {
+	if o.filled.Load() || o.streams() || o.isDir() || o.flags&unix.O_PATH != 0 {
 		o.node = os.mount.NewNode()
 	} else { // all have the same size
 		ino := attr.InodeOf(o.statx)
@@ -252,10 +238,15 @@ func (os *objects) serve(o *object, name string) (fd int, err error) {
 			os.nodes[ino] = n
 		}
 		n.objects++
+		n.size = size
 		o.node, o.shares = n.Node, true
 	}
 	os.mu.Unlock()
-	fd, err = os.mount.Open(o.node, &served{os.proxy, o}, name, size, int(o.flags&(unix.O_ACCMODE|unix.O_APPEND|unix.O_NONBLOCK)))
+	flags := int(o.flags & (unix.O_ACCMODE | unix.O_APPEND | unix.O_NONBLOCK))
+	if o.flags&unix.O_PATH != 0 {
+		flags = unix.O_ACCMODE // neither to be read nor written
+	}
+	fd, err = os.mount.Open(o.node, &served{os.proxy, o}, name, size, flags)
 	var errno unix.Errno
 	if errors.As(err, &errno) { // what the program is told
 		err = errno
@@ -267,14 +258,12 @@ func (os *objects) serve(o *object, name string) (fd int, err error) {
 type node struct {
 	*fuse.Node
 	objects int
+	size    uint64 // as far as is known here
 }
 
 // leave undoes what serve did. os.mu is held.
 func (os *objects) leave(o *object) {
 	ino := attr.InodeOf(o.statx)
-	if take(os.emptied, ino, o) {
-		os.stale.Add(-1)
-	}
 	if n := os.nodes[ino]; o.shares && n != nil {
 		if n.objects--; n.objects == 0 {
 			delete(os.nodes, ino)
@@ -282,54 +271,78 @@ func (os *objects) leave(o *object) {
 	}
 }
 
-// changed has the kernel forget what it keeps of a file's content.
-func (os *objects) changed(ino attr.Inode) {
-	if os.stale.Load() == 0 {
-		return
-	}
-	var nodes []*fuse.Node
+// sized notes that a call has changed the size of an object's file: to is its size then, which was was. The kernel is told if it does not know.
+func (os *objects) sized(o *object, known bool, to func(was uint64) uint64) {
 	os.mu.Lock()
-	for o := range os.emptied[ino] {
-		nodes = append(nodes, o.node)
-	}
-	os.mu.Unlock()
-	for _, n := range nodes {
-		os.mount.Invalidate(n)
-	}
-}
-
-// altered is told of a call that has been carried and that changes what files contain.
-func (q *request) altered() {
-	if q.objects.stale.Load() == 0 {
+	n := os.nodes[attr.InodeOf(o.statx)]
+	if os.mount == nil || n == nil {
+		os.mu.Unlock()
 		return
 	}
-	if q.name == "truncate" {
-		q.objects.mu.Lock()
-		all := slices.Collect(maps.Keys(q.objects.emptied))
-		q.objects.mu.Unlock()
-		for _, ino := range all {
-			q.objects.changed(ino)
-		}
+	was := n.size
+	size := to(was)
+	n.size = size
+	os.mu.Unlock()
+	if size != was && !known {
+		os.mount.Resize(n.Node, &served{os.proxy, o}, size)
 	}
-	for _, o := range q.objs {
-		if o != nil && o.writable() {
-			q.objects.changed(attr.InodeOf(o.statx))
+}
+
+// upTo is the size of a file in which something is now in front of end.
+func upTo(end uint64) func(uint64) uint64 {
+	return func(was uint64) uint64 { return max(was, end) }
+}
+
+// resized is told of a call that has been carried and may have changed a size.
+func (q *request) resized(ret int64) {
+	if q.objects.mount == nil || ret < 0 {
+		return
+	}
+	switch q.name {
+	case "ftruncate":
+		q.objects.sized(q.objs[0], false, func(uint64) uint64 { return q.args[1] })
+	case "fallocate":
+		to := upTo(q.args[2] + q.args[3])
+		switch mode := q.args[1]; {
+		case mode&unix.FALLOC_FL_COLLAPSE_RANGE != 0:
+			to = func(was uint64) uint64 { return was - min(was, q.args[3]) }
+		case mode&unix.FALLOC_FL_INSERT_RANGE != 0:
+			to = func(was uint64) uint64 { return was + q.args[3] }
+		case mode&unix.FALLOC_FL_KEEP_SIZE != 0:
+			return
+		}
+		q.objects.sized(q.objs[0], false, to)
+	case "truncate":
+		q.objects.mu.Lock()
+		any := len(q.objects.nodes) > 0
+		q.objects.mu.Unlock()
+		if !any {
+			return
+		}
+		r, err := q.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: q.places[0].absolute(), Flags: unix.O_PATH, Want: wire.WantClosed})
+		if err == nil && r.Ret >= 0 && r.Statx != nil {
+			q.objects.sized(&object{statx: r.Statx}, false, func(uint64) uint64 { return q.args[1] })
 		}
 	}
 }
 
-// byKernel tells whether the call is about files that are served, so that the kernel can execute it as on any others.
+// byKernel tells whether the call is about files that are served and the kernel can execute it as on any others. What is spliced it takes from what it keeps
+// of a file.
 func (q *request) byKernel() bool {
 	if q.objects.mount == nil {
 		return false
 	}
+	in := 0
 	switch q.name {
-	case "sendfile", "splice", "tee":
-		return true
 	case "lseek":
-		return !q.objs[0].isDir()
+		return !q.objs[0].isDir() && q.objs[0].flags&unix.O_PATH == 0
+	case "sendfile": // (out, in)
+		in = 1
+	case "splice": // (in, out)
+	default:
+		return false
 	}
-	return false
+	return q.objs[in] == nil || q.objs[in].filled.Load()
 }
 
 // epollCtl adds a file to what is waited for, which the kernel refuses for those that are always ready; a file that is served is not such a one to it.
@@ -368,54 +381,73 @@ func (q *request) position(o *object) error {
 	if err != nil {
 		return err
 	}
+	return q.positionThere(o, pos)
+}
+
+// copyServed has the server copy between two files that are served, by copy_file_range(2) or sendfile(2): from and to where the kernel has their positions.
+func copyServed(q *request) {
+	type end struct {
+		o     *object
+		fd    int
+		reg   int    // of the pointer to the offset, -1 if there is none
+		given uint64 // the pointer
+		at    int64
+	}
+	ends := []*end{{o: q.objs[0], fd: int(int32(q.args[0])), reg: 1}, {o: q.objs[1], fd: int(int32(q.args[2])), reg: 3}}
+	if q.name == "sendfile" {
+		ends = []*end{{o: q.objs[1], fd: int(int32(q.args[1])), reg: 2}, {o: q.objs[0], fd: int(int32(q.args[0])), reg: -1}}
+	}
+	for _, e := range ends {
+		var err error
+		if e.reg >= 0 {
+			e.given = q.args[e.reg]
+		}
+		b := make([]byte, 8)
+		switch {
+		case e.given == 0:
+			if e.at, err = q.positionHere(e.fd); err == nil && e.reg < 0 {
+				err = q.positionThere(e.o, e.at)
+			}
+			binary.NativeEndian.PutUint64(b, uint64(e.at))
+		case q.Read(e.given, b) < len(b):
+			err = unix.EFAULT
+		default:
+			e.at = int64(binary.NativeEndian.Uint64(b))
+		}
+		if err != nil {
+			q.result(0, err)
+			return
+		}
+		if e.reg >= 0 {
+			q.args[e.reg] = q.space.Put(b)
+		}
+	}
+	q.after = func(ret int64) int64 {
+		if ret <= 0 {
+			return ret
+		}
+		for _, e := range ends {
+			if e.given == 0 {
+				if err := q.seekHere(e.fd, e.at+ret); err != nil {
+					q.debug("%d %s: %v", q.TID(), q.name, err)
+				}
+			} else if _, err := q.Write(e.given, binary.NativeEndian.AppendUint64(nil, uint64(e.at+ret))); err != nil {
+				return -int64(unix.EFAULT)
+			}
+		}
+		q.objects.sized(ends[1].o, false, upTo(uint64(ends[1].at+ret)))
+		return ret
+	}
+	carry(q)
+}
+
+// positionThere sets the position of a file that is served, as the server has it.
+func (q *request) positionThere(o *object, pos int64) error {
 	h, err := q.handle(o)
 	if err == nil {
 		_, err = q.conn.Syscall("lseek", [6]uint64{uint64(h), uint64(pos), unix.SEEK_SET}, &wire.Space{})
 	}
 	return err
-}
-
-// copyServed has the server copy between two files that are served: from and to where the kernel has their positions.
-func copyServed(q *request) {
-	var at [2]int64
-	given := [2]uint64{q.args[1], q.args[3]}
-	for i, reg := range [2]int{1, 3} {
-		b := make([]byte, 8)
-		switch fd := int(int32(q.args[reg-1])); {
-		case given[i] != 0:
-			if q.Read(given[i], b) < len(b) {
-				q.result(-int64(unix.EFAULT), nil)
-				return
-			}
-			at[i] = int64(binary.NativeEndian.Uint64(b))
-		default:
-			pos, err := q.positionHere(fd)
-			if err != nil {
-				q.result(0, err)
-				return
-			}
-			at[i] = pos
-			binary.NativeEndian.PutUint64(b, uint64(pos))
-		}
-		q.args[reg] = q.space.Put(b)
-	}
-	q.after = func(ret int64) int64 {
-		for i, reg := range [2]int{1, 3} {
-			if ret <= 0 {
-				continue
-			}
-			b := binary.NativeEndian.AppendUint64(nil, uint64(at[i]+ret))
-			if given[i] == 0 {
-				if err := q.seekHere(int(int32(q.args[reg-1])), at[i]+ret); err != nil {
-					q.debug("%d %s: %v", q.TID(), q.name, err)
-				}
-			} else if _, err := q.Write(given[i], b); err != nil {
-				return -int64(unix.EFAULT)
-			}
-		}
-		return ret
-	}
-	carry(q)
 }
 
 // seekHere sets the position of a program's descriptor.

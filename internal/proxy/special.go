@@ -424,6 +424,10 @@ func sendfile(q *request) {
 		q.result(-int64(unix.EINVAL), nil) // programs read and write instead
 		return
 	}
+	if q.objs[0].node != nil {
+		copyServed(q)
+		return
+	}
 	q.emptied(1)
 	carry(q)
 }

@@ -683,8 +683,13 @@ static void op_umask(void) { say("umask", CALL(umask, PICK(0, 022, 077)), NULL);
 static void op_bad(void) { // pointers to nowhere
 	int d = fd(), k = rnd(6);
 	long r;
+	struct kstat st;
 	switch (k) {
-	case 0: r = CALL(read, d, 8, 10); break;
+	case 0:
+		// Whether it is the end of the file or the memory that is looked at first is the file system's.
+		if (CALL(fstat, d, &st) == 0 && (st.mode & S_IFMT) == S_IFREG && CALL(lseek, d, 0, SEEK_CUR) >= st.size) return;
+		r = CALL(read, d, 8, 10);
+		break;
 	case 1: r = CALL(writev, d, 8, 2); break; // not write: ext4 can leave the file longer than it was
 	case 2: r = CALL(openat, AT_FDCWD, 8, 0); break;
 	case 3: r = CALL(fstat, d, 8); break;
