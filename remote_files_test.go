@@ -56,7 +56,7 @@ func TestRemoteOracle(t *testing.T) {
 	h.install(oracle)
 	const calls, batch = 50, 500
 	first, programs := size(t, "FARCALL_SEED", 1), size(t, "FARCALL_PROGRAMS", 300)
-	mechanisms := [][]string{{"--mechanism", "notify"}, {"--mechanism", "notify", "--cache", "strict"}, {"--mechanism", "ptrace"}}
+	mechanisms := [][]string{{"--stand-ins", "fuse"}, {"--stand-ins", "fuse", "--cache", "strict"}, {"--stand-ins", "memfd"}, {"--mechanism", "ptrace"}}
 	for seed := first; seed < first+programs; seed += batch {
 		n := min(batch, first+programs-seed)
 		h.clear("home/t")

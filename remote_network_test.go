@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -212,28 +213,31 @@ func TestRemoteReadOnly(t *testing.T) {
 	}
 	stats := filepath.Join(t.TempDir(), "stats")
 	const script = `cat a.txt empty dir/sub/d link | sha256sum; read x < a.txt; echo $x; cat < /proc/self/comm; grep -r two . | sort; ls; dd if=dir/sub/d bs=1 2>/dev/null | wc -c
-for f in a.txt new dir/x; do echo x > $f; done; mkdir n; rm a.txt; touch a.txt; exec 3< a.txt; echo x >&3; cat /tmp/large; python3 -c '
+for f in a.txt new dir/x; do echo x > $f; done; mkdir n; rm a.txt; touch a.txt; exec 3< a.txt; echo x >&3; cat /tmp/large | wc -c; python3 -c '
 import os, mmap
 f = os.open("a.txt", os.O_RDONLY)
 for what in lambda: os.write(f, b"x"), lambda: os.ftruncate(f, 1), lambda: os.pwrite(f, b"x", 0), lambda: os.open("b.txt", os.O_RDWR):
     try: what()
     except OSError as e: print(e.errno)
 print(os.pread(f, 3, 4), os.lseek(f, 0, 2), mmap.mmap(f, 0, prot=mmap.PROT_READ)[:3])'`
-	got := h.proxied([]string{"--cwd", "/home", "--read-only", "--stats", stats}, "bash", "-c", script)
 	sum := sha256.Sum256([]byte("one\ntwo\nthree\n" + strings.Repeat("x", 300_000) + "deep two\n"))
-	want := fmt.Sprintf("%x  -\none\ncat\n", sum) + "./a.txt:two\n./b.txt:two\n./dir/c.txt:deep two\n" +
-		"a.txt\nb.txt\ndir\nempty\nlink\nscript.sh\nwith space\n300000\n9\n22\n9\n30\nb'two' 14 b'one'\n"
-	if got.stdout != want {
-		t.Errorf("%q, want %q", got.stdout, want)
-	}
-	if n := strings.Count(got.stderr, "Read-only file system"); n != 6 || !strings.Contains(got.stderr, "Bad file descriptor") || !strings.Contains(got.stderr, "File too large") {
-		t.Errorf("%d refusals: %s", n, got.stderr)
-	}
-	if after := h.tree("home"); after != before {
-		t.Errorf("something has changed (-before +after):\n%s", cmp.Diff(before, after))
-	}
-	if s := readStats(t, stats); s.Calls.Local > 100_000 { // dd alone reads and writes 600,000 times
-		t.Errorf("%d calls were seen", s.Calls.Local)
+	for standIns, read := range map[string]int{"memfd": 0, "fuse": 65 << 20} { // of the large one
+		got := h.proxied([]string{"--cwd", "/home", "--read-only", "--stand-ins", standIns, "--stats", stats}, "bash", "-c", script)
+		want := fmt.Sprintf("%x  -\none\ncat\n", sum) + "./a.txt:two\n./b.txt:two\n./dir/c.txt:deep two\n" +
+			"a.txt\nb.txt\ndir\nempty\nlink\nscript.sh\nwith space\n300000\n" +
+			strconv.Itoa(read) + "\n9\n22\n9\n30\nb'two' 14 b'one'\n"
+		if got.stdout != want {
+			t.Errorf("%s: %q, want %q", standIns, got.stdout, want)
+		}
+		if n := strings.Count(got.stderr, "Read-only file system"); n != 6 || !strings.Contains(got.stderr, "Bad file descriptor") || strings.Contains(got.stderr, "File too large") != (read == 0) {
+			t.Errorf("%s: %d refusals: %s", standIns, n, got.stderr)
+		}
+		if after := h.tree("home"); after != before {
+			t.Errorf("something has changed (-before +after):\n%s", cmp.Diff(before, after))
+		}
+		if s := readStats(t, stats); s.Calls.Local > 100_000 { // dd alone reads and writes 600,000 times
+			t.Errorf("%s: %d calls were seen", standIns, s.Calls.Local)
+		}
 	}
 }
 
