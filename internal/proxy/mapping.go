@@ -349,6 +349,7 @@ func (p *Proxy) sync(m *mapping) error {
 			return err
 		}
 		copy(m.shadow[from:to], now[from:to])
+		p.objects.changes(attr.InodeOf(m.statx))
 		at = to
 	}
 	return nil

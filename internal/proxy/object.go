@@ -208,6 +208,7 @@ func (os *objects) fill(o *object) *object {
 func (os *objects) changes(ino attr.Inode) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
+	os.altered(ino)
 	if ino != (attr.Inode{}) {
 		os.empty(ino)
 		return

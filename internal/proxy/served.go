@@ -19,7 +19,8 @@ import (
 // served answers what the kernel asks about an object.
 type served struct {
 	*Proxy
-	o *object
+	o          *object
+	sequential sequential
 }
 
 // newMount makes the file system, nil if that is not possible, or not wanted.
@@ -75,6 +76,10 @@ func (s *served) Read(q *fuse.Request, at int64, n int) {
 }
 
 func (s *served) read(q *fuse.Request, at int64, n int) {
+	if b := s.ahead(at, n); b != nil {
+		q.Data(b)
+		return
+	}
 	space := wire.Space{Else: asking{q, !s.o.streams()}}
 	buf := space.Room(n)
 	n64, ok := s.call(q, "read", "pread64", buf, n, at, &space)
@@ -246,7 +251,7 @@ func (os *objects) serve(o *object, name string) (fd int, err error) {
 	if o.flags&unix.O_PATH != 0 {
 		flags = unix.O_ACCMODE // neither to be read nor written
 	}
-	fd, err = os.mount.Open(o.node, &served{os.proxy, o}, name, size, flags)
+	fd, err = os.mount.Open(o.node, &served{Proxy: os.proxy, o: o}, name, size, flags)
 	var errno unix.Errno
 	if errors.As(err, &errno) { // what the program is told
 		err = errno
@@ -259,6 +264,7 @@ type node struct {
 	*fuse.Node
 	objects int
 	size    uint64 // as far as is known here
+	version uint64 // changes that are known of
 }
 
 // leave undoes what serve did. os.mu is held.
@@ -282,9 +288,10 @@ func (os *objects) sized(o *object, known bool, to func(was uint64) uint64) {
 	was := n.size
 	size := to(was)
 	n.size = size
+	n.version++
 	os.mu.Unlock()
 	if size != was && !known {
-		os.mount.Resize(n.Node, &served{os.proxy, o}, size)
+		os.mount.Resize(n.Node, &served{Proxy: os.proxy, o: o}, size)
 	}
 }
 
@@ -295,7 +302,15 @@ func upTo(end uint64) func(uint64) uint64 {
 
 // resized is told of a call that has been carried and may have changed a size.
 func (q *request) resized(ret int64) {
-	if q.objects.mount == nil || ret < 0 {
+	if q.objects.mount == nil {
+		return
+	}
+	for _, o := range q.objs {
+		if o != nil && o.writable() {
+			q.objects.sized(o, true, upTo(0)) // as it was, but not what it was
+		}
+	}
+	if ret < 0 {
 		return
 	}
 	switch q.name {
@@ -347,12 +362,16 @@ func (q *request) byKernel() bool {
 
 // epollCtl adds a file to what is waited for, which the kernel refuses for those that are always ready; a file that is served is not such a one to it.
 func epollCtl(q *request) {
-	o := q.objs[len(q.objs)-1]
-	if q.args[1] == unix.EPOLL_CTL_ADD && o != nil && (!o.streams() || o.flags&unix.O_PATH != 0) {
+	switch o := q.objs[len(q.objs)-1]; {
+	case o == nil || q.args[1] != unix.EPOLL_CTL_ADD:
+		q.Continue()
+	case o.flags&unix.O_PATH != 0:
+		q.result(-int64(unix.EBADF), nil)
+	case o.streams():
+		q.Continue()
+	default:
 		q.result(-int64(unix.EPERM), nil)
-		return
 	}
-	q.Continue()
 }
 
 // setFlags changes flags of an open file, there and here.
