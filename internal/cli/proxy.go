@@ -93,8 +93,8 @@ func newProxyCommand(std Streams) *cobra.Command {
 	f.Var(ruleFlag{&o.rules, ""}, "rule", "`GLOB=SIDE`: local, remote, remote-then-local, local-then-remote, hide, readonly")
 	f.Var(rulesFile{&o.rules}, "rules", "rules from `FILE`, one GLOB=SIDE a line")
 	f.StringVar(&o.dir, "cwd", "", "start in directory `DIR`: /, or with --in and --marks this one")
-	f.BoolVar(&o.readOnly, "read-only", false, "change nothing there; reading and writing of this host's files cost nothing then")
-	f.StringVar(&o.standIns, "stand-ins", "auto", "what programs have in place of the other host's files: of a file system in user space, or memfds, and reading and writing is intercepted (`auto|fuse|memfd`)")
+	f.BoolVar(&o.readOnly, "read-only", false, "change nothing there")
+	f.StringVar(&o.standIns, "stand-ins", "auto", "what programs have in place of the other host's files: those of a file system in user space, or memfds, of which reading and writing is intercepted (`auto|fuse|memfd`)")
 	f.StringVar(&o.calls, "calls", "", "execute there only calls for which `CONDITION` holds, see farcall help filter")
 	f.StringArrayVar(&o.in, "in", nil, "execute calls there only while threads are inside of function `SYMBOL`; by ptrace")
 	f.StringSliceVar(&o.marks, "marks", nil, "the same for regions that the program has marked with these `NAMES`; globs; by ptrace")
@@ -236,6 +236,9 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	if run.Net && run.Ptrace {
 		return message.Misuse("--net remote needs user notification: a tracer cannot put sockets into a program")
 	}
+	if o.standIns == "fuse" && (run.Ptrace || o.trace != "" || o.calls != "") {
+		return message.Misuse("--stand-ins fuse has calls that are not seen: --trace, --calls and ptrace need memfds")
+	}
 	if run.Path = programPath(args[0], view); run.Path == "" {
 		return &message.Error{Text: args[0] + ": not found on this host", Remedy: "name a program of the other host by its path"}
 	}
@@ -274,6 +277,10 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 	var told *message.Error
 	if errors.As(err, &told) {
 		return told
+	}
+	var standIns *proxy.StandInsError
+	if errors.As(err, &standIns) {
+		return &message.Error{Text: standIns.Error(), Remedy: "--stand-ins auto does without where there is none"}
 	}
 	if err != nil {
 		return message.Fail("%v", err)

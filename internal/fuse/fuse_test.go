@@ -251,6 +251,24 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// A mount of a user namespace does what another does.
+func TestUnprivileged(t *testing.T) {
+	dev, root, err := mountElsewhere()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := begin(dev, root)
+	defer m.Close()
+	file := opened(t, m, m.NewNode(), &memory{kind: Cached, b: []byte("content")}, unix.O_RDONLY)
+	defer file.Close()
+	if b, err := io.ReadAll(file); string(b) != "content" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	if b, err := unix.Mmap(int(file.Fd()), 0, 7, unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE); err != nil || string(b) != "content" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 // FuzzParse takes requests apart that no kernel makes.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{})

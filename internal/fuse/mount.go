@@ -6,6 +6,7 @@
 package fuse
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -84,28 +85,44 @@ const (
 	Directory
 )
 
-// New makes a file system. It needs CAP_SYS_ADMIN, and fsmount(2): Linux 5.2.
+// New makes a file system. It needs CAP_SYS_ADMIN, or user namespaces that anybody may make, and fsmount(2): Linux 5.2.
 //
 // Errors: an errno wrapped with what failed; ENOENT or EACCES where there is no /dev/fuse, ENODEV where the kernel has none, EPERM, ENOSYS.
 func New() (*Mount, error) {
-	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open /dev/fuse: %w", err)
+	dev, root, err := mountHere()
+	if errors.Is(err, unix.EPERM) {
+		dev, root, err = mountElsewhere()
 	}
-	root, err := mount(dev)
 	if err != nil {
-		unix.Close(dev)
 		return nil, err
 	}
+	return begin(dev, root), nil
+}
+
+// begin serves a mount.
+func begin(dev, root int) *Mount {
 	m := &Mount{
 		dev: dev, root: root, next: rootNode, nodes: map[uint64]*Node{}, names: map[string]*opening{}, files: map[uint64]*open{}, asked: map[uint64]*Request{},
 	}
 	go m.serve()
-	return m, nil
+	return m
 }
 
 // rootNode is the number of the root (FUSE_ROOT_ID).
 const rootNode = 1
+
+// mountHere makes a mount, and returns the descriptors of /dev/fuse and of its root.
+func mountHere() (dev, root int, err error) {
+	dev, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, -1, fmt.Errorf("open /dev/fuse: %w", err)
+	}
+	if root, err = mount(dev); err != nil {
+		unix.Close(dev)
+		return -1, -1, err
+	}
+	return dev, root, nil
+}
 
 // mount makes a mount that is in no tree, and returns its root.
 func mount(dev int) (root int, err error) {

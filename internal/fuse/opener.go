@@ -66,7 +66,7 @@ func Serve(socket, root int) {
 		if fd >= 0 {
 			rights = unix.UnixRights(fd)
 		}
-		err = unix.Sendmsg(socket, binary.NativeEndian.AppendUint32(nil, uint32(errno)), rights, nil, 0)
+		err = send(socket, errno, rights)
 		if fd >= 0 {
 			unix.Close(fd)
 		}
@@ -123,29 +123,54 @@ func (p *opener) ask(name string, flags int) (fd int, errno unix.Errno, err erro
 	}); err != nil {
 		return -1, 0, err
 	}
+	want := 1
+	if name == "" {
+		want = 0
+	}
+	errno, fds, err := receive(p.socket, want)
+	if err != nil || errno != 0 || name == "" {
+		return -1, errno, err
+	}
+	return fds[0], 0, nil
+}
+
+// send sends an error number and descriptors.
+func send(socket int, errno unix.Errno, rights []byte) error {
+	return retry(func() error {
+		return unix.Sendmsg(socket, binary.NativeEndian.AppendUint32(nil, uint32(errno)), rights, nil, unix.MSG_NOSIGNAL)
+	})
+}
+
+// receive receives an error number and, unless it is one, n descriptors: EMFILE if there is no room for them.
+func receive(socket, n int) (errno unix.Errno, fds []int, err error) {
 	var b [4]byte
-	control := make([]byte, unix.CmsgSpace(4))
-	var n, controls int
+	control := make([]byte, unix.CmsgSpace(4*max(n, 1)))
+	var got, controls int
 	if err := retry(func() (err error) {
-		n, controls, _, _, err = unix.Recvmsg(p.socket, b[:], control, unix.MSG_CMSG_CLOEXEC)
+		got, controls, _, _, err = unix.Recvmsg(socket, b[:], control, unix.MSG_CMSG_CLOEXEC)
 		return err
 	}); err != nil {
-		return -1, 0, err
+		return 0, nil, err
 	}
-	if n < len(b) {
-		return -1, 0, errors.New("no answer")
+	if got < len(b) {
+		return 0, nil, errors.New("no answer")
 	}
-	errno = unix.Errno(binary.NativeEndian.Uint32(b[:]))
-	fd = -1
 	if messages, err := unix.ParseSocketControlMessage(control[:controls]); err == nil && len(messages) == 1 {
-		if fds, err := unix.ParseUnixRights(&messages[0]); err == nil && len(fds) == 1 {
-			fd = fds[0]
+		fds, _ = unix.ParseUnixRights(&messages[0]) // nil: there are none
+	}
+	if errno = unix.Errno(binary.NativeEndian.Uint32(b[:])); errno == 0 && len(fds) < n {
+		for _, fd := range fds {
+			unix.Close(fd)
 		}
+		errno = unix.EMFILE
 	}
-	if errno == 0 && fd < 0 && name != "" {
-		errno = unix.EMFILE // there is no room for it here
-	}
-	return fd, errno, nil
+	return errno, fds, nil
+}
+
+// errnoOf is the error number in an error, 0 if there is none.
+func errnoOf(err error) (errno unix.Errno) {
+	errors.As(err, &errno)
+	return errno
 }
 
 // retry makes a call again that a signal has interrupted.

@@ -41,8 +41,15 @@ func (q *Request) over() {
 	q.mount.mu.Lock()
 	delete(q.mount.asked, q.unique)
 	q.mount.mu.Unlock()
-	buffers.Put(q.buf)
-	q.buf = nil
+	q.release()
+}
+
+// release lets go of the request itself, which is large.
+func (q *Request) release() {
+	if q.buf != nil {
+		buffers.Put(q.buf)
+		q.buf = nil
+	}
 }
 
 // answer tells whether the answer has arrived.

@@ -114,6 +114,9 @@ func (m *Mount) io(q *Request, h *header) {
 		return
 	}
 	m.ask(q)
+	if h.op != opWrite {
+		q.release()
+	}
 	switch h.op {
 	case opRead:
 		f.Read(q, at, min(n, MaxIO))

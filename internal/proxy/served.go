@@ -29,11 +29,21 @@ func newMount(how StandIns) (*fuse.Mount, error) {
 		return nil, nil
 	}
 	m, err := fuse.New()
-	if err != nil && how == Auto {
+	switch {
+	case err == nil:
+		return m, nil
+	case how == Auto:
 		return nil, nil
 	}
-	return m, err
+	return nil, &StandInsError{err}
 }
+
+// A StandInsError tells that the stand-ins that are wanted are not possible.
+type StandInsError struct{ Err error }
+
+func (e *StandInsError) Error() string { return "file system in user space: " + e.Err.Error() }
+
+func (e *StandInsError) Unwrap() error { return e.Err }
 
 // StandIns say what stands in for files of the server.
 type StandIns int
