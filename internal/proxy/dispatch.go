@@ -84,7 +84,11 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 		q.places = append(q.places, pl)
 	}
 	for _, r := range q.roles.fds {
-		q.objs = append(q.objs, p.objects.of(t.TID(), int(int32(q.args[r]))))
+		link := ""
+		if fd := int(int32(q.args[r])); fd >= 0 {
+			link = procLink(t.TID(), fdLink(fd))
+		}
+		q.objs, q.open = append(q.objs, p.objects.named(link)), append(q.open, link != "")
 	}
 	for i := range q.places {
 		if q.places[i].side == view.Hide {

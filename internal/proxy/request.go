@@ -24,6 +24,7 @@ type request struct {
 	roles     *roles
 	places    []place   // of roles.paths
 	objs      []*object // of roles.fds
+	open      []bool    // whether those are open
 	space     wire.Space
 	elsewhere bool // it is not one of those that are to be executed there
 
@@ -206,7 +207,7 @@ func (q *request) sides() (remote, local bool) {
 		switch {
 		case o != nil:
 			remote = true
-		case q.isOpen(i):
+		case q.open[i]:
 			local = true
 		}
 	}
@@ -222,15 +223,10 @@ func (p *Proxy) leads(name string) (side view.Side, far string) {
 	return side, far
 }
 
-// isOpen tells whether descriptor i of the roles is open.
-func (q *request) isOpen(i int) bool {
-	return q.objs[i] != nil || procLink(q.TID(), fdLink(int(int32(q.args[q.roles.fds[i]])))) != ""
-}
-
 // misses tells whether one of the descriptors is not open.
 func (q *request) misses() bool {
-	for i := range q.objs {
-		if !q.isOpen(i) {
+	for i := range q.open {
+		if !q.open[i] {
 			return true
 		}
 	}

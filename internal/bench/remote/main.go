@@ -1,9 +1,10 @@
-// Command remote measures what programs cost on another host's files: by farcall proxy, and by sshfs, which is what one would use without
+// Command remote measures what programs cost on another host's files: by farcall proxy, and by sshfs and chroot, which is what one would use without
 // it. Both go through a relay in this process that delays what passes, so that a link of any length can be had on one machine. The runs are
 // interleaved, the medians count, and it prints Markdown.
 //
-// sshfs talks to sftp-server directly, without ssh's encryption. Its mount is made anew before each run of the column "first", and is
-// warm for "again". farcall has no profile for "first", and has learned one for "again".
+// sshfs talks to sftp-server directly, without ssh's encryption, and has its default caches, and links that a root has; /dev and /proc are this host's, as with farcall. Its mount is
+// made anew before each run of the column "first", which is not counted, and is warm for "again". What farcall needs to begin and to end a session
+// is counted each time; it has no profile for "first", and has learned one for "again".
 //
 // Usage: go run ./internal/bench/remote [-rounds N] [-rtt TIME,...] [-only NAME,...] [-size MIB] [-farcall PROGRAM]. It needs root, sshfs and
 // openssh-sftp-server.
@@ -137,7 +138,55 @@ func run(ctx context.Context, o options) (err error) {
 			}
 		}
 	}
+	s.setRTT(0)
+	fmt.Printf("\n### Work on this host's files\n\n| | native | farcall | farcall/native |\n|---|---|---|---|\n")
+	for _, w := range localWorkloads {
+		if o.only != "" && !slices.ContainsFunc(strings.Split(o.only, ","), func(n string) bool { return strings.Contains(w.name, n) }) {
+			continue
+		}
+		if err := s.measureLocal(ctx, w, o.rounds); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// localWorkloads have all that they name on this host.
+var localWorkloads = []workload{
+	{"dd bs=1 count=1000000", "dd if=/dev/zero of=written bs=1 count=1000000 status=none", ""},
+	{"300 x /bin/true from a shell", "i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done", ""},
+}
+
+// measureLocal runs a workload natively and under farcall, interleaved, and prints a row.
+func (s *sides) measureLocal(ctx context.Context, w workload, rounds int) error {
+	var native, proxied []time.Duration
+	for range rounds {
+		for _, to := range []*[]time.Duration{&native, &proxied} {
+			args := []string{"bash", "-c", w.script}
+			if to == &proxied {
+				args = append([]string{s.farcall, "proxy", "--to", "unix://" + filepath.Join(s.dir, "relay"), "--local", "/**", "--cwd", s.far, "--no-profile", "--"}, args...)
+			}
+			cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+			cmd.Dir = s.far
+			start := time.Now()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w: %s", w.name, err, out)
+			}
+			*to = append(*to, time.Since(start))
+		}
+	}
+	a, b := median(native), median(proxied)
+	fmt.Printf("| %s | %s | %s | %.2f |\n", w.name, milliseconds(a), milliseconds(b), float64(b)/float64(a))
+	return nil
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.4g ms", float64(d.Microseconds())/1000)
 }
 
 // sides are the two ways to the far directory.
@@ -193,7 +242,7 @@ func (s *sides) close() (err error) {
 
 func (s *sides) unmount() error {
 	s.mounted = false
-	if out, err := exec.Command("umount", s.mount()).CombinedOutput(); err != nil {
+	if out, err := exec.Command("umount", "--recursive", s.mount()).CombinedOutput(); err != nil {
 		return fmt.Errorf("umount: %w: %s", err, out)
 	}
 	return nil
@@ -207,11 +256,16 @@ func (s *sides) remount(ctx context.Context) error {
 		}
 	}
 	port := s.sftp.listener.Addr().(*net.TCPAddr).Port
-	cmd := exec.CommandContext(ctx, "sshfs", "-o", fmt.Sprintf("directport=%d", port), "127.0.0.1:"+s.far, s.mount())
+	cmd := exec.CommandContext(ctx, "sshfs", "-o", fmt.Sprintf("directport=%d,no_contain_symlinks", port), "127.0.0.1:/", s.mount())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("sshfs: %w: %s", err, out)
 	}
 	s.mounted = true
+	for _, dir := range []string{"/dev", "/proc"} {
+		if out, err := exec.CommandContext(ctx, "mount", "--bind", dir, s.mount()+dir).CombinedOutput(); err != nil {
+			return fmt.Errorf("mount %s: %w: %s", dir, err, out)
+		}
+	}
 	return nil
 }
 
@@ -233,7 +287,7 @@ func (s *sides) measure(ctx context.Context, w workload, rounds int) error {
 			if w.before != "" {
 				cmd := exec.CommandContext(ctx, "bash", "-c", w.before)
 				if cmd.Dir = s.far; way >= 2 { // it believes what it has known for a while
-					cmd.Dir = s.mount()
+					cmd.Dir = s.mount() + s.far
 				}
 				if out, err := cmd.CombinedOutput(); err != nil {
 					return fmt.Errorf("%s: %w: %s", w.before, err, out)
@@ -243,8 +297,7 @@ func (s *sides) measure(ctx context.Context, w workload, rounds int) error {
 			if way < 2 {
 				cmd = exec.CommandContext(ctx, s.farcall, "proxy", "--to", "unix://"+filepath.Join(s.dir, "relay"), "--cwd", s.far, "--", "bash", "-c", w.script)
 			} else {
-				cmd = exec.CommandContext(ctx, "bash", "-c", w.script)
-				cmd.Dir = s.mount()
+				cmd = exec.CommandContext(ctx, "chroot", s.mount(), "bash", "-c", "cd "+s.far+"; "+w.script)
 			}
 			cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache, "HOME=/nonexistent", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
 			var stdout, stderr bytes.Buffer
@@ -262,11 +315,10 @@ func (s *sides) measure(ctx context.Context, w workload, rounds int) error {
 	}
 	var m [4]time.Duration
 	for i, all := range times {
-		slices.Sort(all)
-		m[i] = all[len(all)/2]
+		m[i] = median(all)
 	}
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.4g ms", float64(d.Microseconds())/1000) }
-	fmt.Printf("| %s | %s | %s | %s | %s | %.2g | %.2g |\n", w.name, ms(m[0]), ms(m[1]), ms(m[2]), ms(m[3]), float64(m[2])/float64(m[0]), float64(m[3])/float64(m[1]))
+	fmt.Printf("| %s | %s | %s | %s | %s | %.2g | %.2g |\n", w.name, milliseconds(m[0]), milliseconds(m[1]), milliseconds(m[2]), milliseconds(m[3]),
+		float64(m[2])/float64(m[0]), float64(m[3])/float64(m[1]))
 	return nil
 }
 
