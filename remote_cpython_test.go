@@ -22,7 +22,7 @@ var cpythonModules = []string{"test_stat", "test_fcntl", "test_mmap", "test_posi
 var cpythonFails = map[string]string{
 	"test_fcntl_64_bit":      "F_NOTIFY of fcntl is not carried",
 	"test_is_socket_true":    "unix sockets",
-	"test_splice_offset_out": "splice to a file of the other host gives EINVAL",
+	"test_splice_offset_out": "splice to a file of the other host gives EINVAL with memfds",
 }
 
 // TestRemoteCPython runs CPython's own tests with their temporary files on the far host, and natively there. It is opt-in: FARCALL_CPYTHON is

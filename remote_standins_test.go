@@ -106,6 +106,24 @@ func TestRemoteUnseen(t *testing.T) {
 	}
 }
 
+// TestRemoteOpenAndClose opens more files, one after the other, than can be open.
+func TestRemoteOpenAndClose(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	h.reset()
+	for _, options := range [][]string{{"--stand-ins", "fuse"}, {"--stand-ins", "memfd"}, {"--mechanism", "ptrace"}} {
+		got := h.proxied(append(options, "--cwd", "/home"), "python3", "-c", `
+import os
+for i in range(1100):
+    for f in "a.txt", "dir": os.close(os.open(f, os.O_RDONLY))
+    with open("new", "a") as f: f.write("x")
+print(os.stat("new").st_size)`)
+		if got.stdout != "1100\n" || got.stderr != "" {
+			t.Errorf("%q: %+v", options, got)
+		}
+		h.reset()
+	}
+}
+
 // TestRemoteReadAhead reads a file one piece after the other, of which more is on its way already, while pieces in front are changed.
 func TestRemoteReadAhead(t *testing.T) {
 	h := newFarHost(t, "--allow", "rw")

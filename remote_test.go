@@ -292,7 +292,7 @@ f = open("dir/sub/d"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(
 	{"vim", `vim -i NONE -u NONE -N -es -c '%s/two/TWO/' -c 'normal Goadded' -c 'w! new.txt' -c wq a.txt; cat a.txt new.txt; vim -i NONE -u NONE -N -es -c 'set backup' -c 'normal dd' -c x b.txt; ls -a; cat b.txt~; vim -i NONE -u NONE -es -c 'r dir/c.txt' -c 'w out' -c q! empty; cat out`},
 	{"identity", `uname -n; id -u; id -g; hostname; whoami`},
 	{"exec", `./script.sh arg; sh script.sh x; ./missing; ./a.txt`},
-	{"local-files", `cat /proc/self/comm; echo > /dev/null; [ -e /proc/self/exe ] && echo yes; ls /usr/bin/env; cp /usr/bin/env env; cmp env /usr/bin/env && echo same; head -c 10 /dev/zero > z; wc -c z`},
+	{"local-files", `cat /proc/self/comm; cat ../proc/self/comm; (cd /; cat proc/self/comm; echo x > dev/null); echo > /dev/null; [ -e /proc/self/exe ] && echo yes; ls /usr/bin/env; cp /usr/bin/env env; cmp env /usr/bin/env && echo same; head -c 10 /dev/zero > z; wc -c z`},
 }
 
 // TestRemoteDemo runs programs through the proxy and, for comparison, inside the far host, with both mechanisms.

@@ -97,6 +97,9 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 		}
 	}
 	remote, local := q.sides()
+	if !remote && q.relativeToRemote() {
+		return q.here // with other calls in its place, which arrive here
+	}
 	if !remote {
 		q.here()
 		return nil

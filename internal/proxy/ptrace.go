@@ -29,6 +29,7 @@ func (p *Proxy) Middleware(next farcall.Handler) farcall.Handler {
 		t := &traced{call: call, next: func() error { return next(ctx, call) }}
 		rest := p.Handle(t)
 		if rest == nil {
+			t.release()
 			return t.err
 		}
 		t.tid = call.TID

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -233,15 +234,15 @@ func (q *request) misses() bool {
 	return false
 }
 
+// relativeToRemote tells whether a path is relative to a directory of the server.
+func (q *request) relativeToRemote() bool {
+	return slices.ContainsFunc(q.places, func(p place) bool { return p.base != nil && p.base.remote && p.text != "" })
+}
+
 // here has the kernel execute the call. A relative path whose directory is on the server is made absolute first.
 func (q *request) here() {
 	q.counts.local.Add(1)
-	change := false
-	for i := range q.places {
-		p := &q.places[i]
-		change = change || p.base != nil && p.base.remote && p.text != ""
-	}
-	if !change {
+	if !q.relativeToRemote() {
 		q.Continue()
 		return
 	}
