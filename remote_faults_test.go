@@ -187,6 +187,10 @@ import fcntl, os, signal, sys
 class Stop(Exception): pass
 def handler(*a): raise Stop
 signal.signal(signal.SIGINT, handler)
+signal.signal(signal.SIGUSR1, lambda *a: None)
+signal.siginterrupt(signal.SIGUSR1, False) # SA_RESTART: only what is behind wakeup_fd sees it
+os.set_blocking(1, False)
+signal.set_wakeup_fd(1)
 os.mkfifo("f") if not os.path.exists("f") else None
 lock = os.open("lock", os.O_CREAT|os.O_RDWR)
 both = os.open("f", os.O_RDWR) if sys.argv[1] == "read" else -1
@@ -214,39 +218,115 @@ fcntl.lockf(3, fcntl.LOCK_EX); print("held", flush=True); time.sleep(1000)'`)
 		_ = holder.Wait()
 	}()
 	for _, what := range []string{"open", "flock", "lockf", "read"} {
-		for _, handled := range []bool{true, false} {
-			script := waitingScript
-			if !handled {
-				script = strings.ReplaceAll(waitingScript, ", handler)", ", signal.SIG_DFL)")
-			}
-			file := filepath.Join(t.TempDir(), "waits.py")
-			if err := os.WriteFile(file, []byte(script), 0o666); err != nil {
-				t.Fatal(err)
-			}
-			cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--local", file}, "echo $$; exec python3 "+file+" "+what)
-			line, err := out.ReadString('\n')
-			pid, perr := strconv.Atoi(strings.TrimSpace(line))
-			if err != nil || perr != nil {
-				t.Fatal(line, err, stderr)
-			}
-			if line, err := out.ReadString('\n'); line != "ready\n" {
-				t.Fatalf("%s: %q, %v, %s", what, line, err, stderr)
-			}
-			untilWaiting(t, pid)
-			if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			rest, _ := io.ReadAll(out)
-			err = cmd.Wait()
-			want, code := "interrupted\n", 0
-			if !handled {
-				want, code = "", 128+int(syscall.SIGINT)
-			}
-			if string(rest) != want || cmd.ProcessState.ExitCode() != code {
-				t.Errorf("%s, handled %v: %q, %v, %s", what, handled, rest, err, stderr)
+		for _, mechanism := range []string{"notify", "ptrace"} {
+			for _, signal := range []struct {
+				sig    syscall.Signal
+				script string
+				want   string
+				code   int
+			}{
+				{syscall.SIGINT, waitingScript, "\x02interrupted\n", 0},
+				{syscall.SIGINT, strings.ReplaceAll(waitingScript, ", handler)", ", signal.SIG_DFL)"), "", 128 + int(syscall.SIGINT)},
+				{syscall.SIGUSR1, waitingScript, "\n", 0},
+				{syscall.SIGKILL, waitingScript, "", 128 + int(syscall.SIGKILL)},
+			} {
+				t.Run(fmt.Sprint(what, " ", mechanism, " ", signal.sig), func(t *testing.T) {
+					h.interrupt(t, what, mechanism, signal.script, signal.sig, signal.want, signal.code)
+				})
 			}
 		}
 	}
+}
+
+// interrupt sends a signal to waitingScript, and then another if its call was made again.
+func (h *farHost) interrupt(t *testing.T, what, mechanism, script string, sig syscall.Signal, want string, code int) {
+	file := filepath.Join(t.TempDir(), "waits.py")
+	if err := os.WriteFile(file, []byte(script), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out, stderr := h.start(nil, []string{"--mechanism", mechanism, "--cwd", "/home", "--local", file}, "echo $$; exec python3 "+file+" "+what)
+	line, err := out.ReadString('\n')
+	pid, perr := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || perr != nil {
+		t.Fatal(line, err, stderr)
+	}
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v, %s", line, err, stderr)
+	}
+	untilWaiting(t, pid)
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatal(err)
+	}
+	if sig == syscall.SIGUSR1 {
+		if line, err := out.ReadString('\n'); line != want {
+			t.Fatalf("%q, %v, %s", line, err, stderr)
+		}
+		untilWaiting(t, pid) // the call was made again
+		want = "\x02interrupted\n"
+		if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rest, _ := io.ReadAll(out)
+	err = cmd.Wait()
+	if string(rest) != want || cmd.ProcessState.ExitCode() != code {
+		t.Errorf("%q, %v, %s", rest, err, stderr)
+	}
+}
+
+// TestRemoteKilledWaiting kills a program that waits in a call of the server: the call ends there too, while the session goes on.
+func TestRemoteKilledWaiting(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.reset()
+		in, end, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd, out, stderr := h.start(in, []string{"--mechanism", mechanism, "--cwd", "/home"}, `
+mkfifo f; head -c 6 < f & echo $!; wait $!; echo $?; read line; echo hello > f & head -c 6 f`)
+		in.Close()
+		line, err := out.ReadString('\n')
+		pid, perr := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil || perr != nil {
+			t.Fatal(mechanism, line, err, stderr)
+		}
+		untilOpens(t, h.pid, true)
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := out.ReadString('\n'); line != "137\n" {
+			t.Fatal(mechanism, line, err, stderr)
+		}
+		untilOpens(t, h.pid, false)
+		end.Close()
+		rest, err := io.ReadAll(out)
+		werr := cmd.Wait()
+		if string(rest) != "hello\n" || err != nil || werr != nil {
+			t.Errorf("%s: %q, %v, %v, %s", mechanism, rest, err, werr, stderr)
+		}
+	}
+}
+
+// untilOpens waits until a thread of a process is in openat(2) or openat2(2), or none is.
+func untilOpens(t *testing.T, pid int, want bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		if err != nil || len(calls) == 0 {
+			t.Fatal(calls, err)
+		}
+		opens := false
+		for _, name := range calls {
+			b, _ := os.ReadFile(name) // the thread may have ended
+			nr, _, _ := strings.Cut(string(b), " ")
+			opens = opens || nr == strconv.Itoa(unix.SYS_OPENAT) || nr == strconv.Itoa(unix.SYS_OPENAT2)
+		}
+		if opens == want {
+			return
+		}
+	}
+	t.Fatalf("a thread is in openat: not %v", want)
 }
 
 // untilWaiting waits until a thread is in a call that a listener answers, for longer than an answer takes.
