@@ -130,6 +130,17 @@ func TestRemoteSlowLink(t *testing.T) {
 	}
 }
 
+// replace puts another server where a client of this one, which has been killed, connects to.
+func (h *farHost) replace(next *farHost) {
+	h.t.Helper()
+	if err := os.Remove(h.sock); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.Symlink(next.sock, h.sock); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // TestRemoteRestart restarts the server under a program: it goes on, without what it had open.
 func TestRemoteRestart(t *testing.T) {
 	h := newFarHost(t, "--allow", "rw")
@@ -154,12 +165,7 @@ cat /home/a.txt; echo two >&5; cat /etc/hostname; echo three > /home/new; echo e
 	}
 	h.kill()
 	next := newFarHost(t, "--allow", "rw") // where the relay leads from now on
-	if err := os.Remove(h.sock); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(next.sock, h.sock); err != nil {
-		t.Fatal(err)
-	}
+	h.replace(next)
 	next.reset()
 	if _, err := go_.WriteString("go on\n"); err != nil {
 		t.Fatal(err)
