@@ -27,6 +27,19 @@ import (
 type relay struct {
 	sock string
 	cuts atomic.Int64
+
+	mu    sync.Mutex // held while there is no link
+	lines []func()   // close the connections
+}
+
+// cut cuts all connections. There are no others until the link is there again.
+func (r *relay) cut() (again func()) {
+	r.mu.Lock()
+	for _, end := range r.lines {
+		end()
+	}
+	r.lines = nil
+	return r.mu.Unlock
 }
 
 // newRelay relays to a unix socket. budget says how many bytes the next connection carries in each direction before it is cut; 0: all. delay is how
@@ -49,8 +62,10 @@ func newRelay(t *testing.T, to string, budget func() int, delay time.Duration) *
 			if err != nil {
 				return
 			}
+			r.mu.Lock()
 			far, err := net.Dial("unix", to)
 			if err != nil {
+				r.mu.Unlock()
 				near.Close()
 				continue
 			}
@@ -59,6 +74,8 @@ func newRelay(t *testing.T, to string, budget func() int, delay time.Duration) *
 				near.Close()
 				far.Close()
 			}
+			r.lines = append(r.lines, both)
+			r.mu.Unlock()
 			half := func(dst io.Writer, src io.Reader) {
 				defer both()
 				buf, left := make([]byte, 4096), n
@@ -127,6 +144,44 @@ func TestRemoteSlowLink(t *testing.T) {
 	got := h.through(r).proxied([]string{"--cwd", "/home"}, "bash", "-c", `echo a > x; cat x; rm x; ls x`)
 	if got.stdout != "a\n" || !strings.Contains(got.stderr, "No such file") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestRemoteLeasesResumed changes what a program has looked at while there is no link to the server: once that is there again, and something has been asked, the
+// program sees it.
+func TestRemoteLeasesResumed(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.reset()
+		if o := h.inside("mkdir d e; echo one > f; echo one > d/a; echo one > e/a; ln -s f l; touch m; chmod 600 m"); o.code != 0 {
+			t.Fatalf("%+v", o)
+		}
+		r := newRelay(t, h.sock, func() int { return 0 }, 0)
+		shell := h.through(r).converse("--cache", "lease=1h", "--mechanism", mechanism)
+		const look = "cat f d/* e/*; ls d; readlink l; stat -c %a m; echo $?"
+		want := "one one one a f 600 0"
+		for i, change := range []struct{ change, want string }{
+			{"echo two > f; echo two > d/a", "two two one a f 600 0"},
+			{"echo three > g; mv g f; echo b > d/b; ln -sfn d l; chmod 640 m", "three two b one a b d 640 0"},
+			{"mv d old; mv e d; mkdir e; echo new > e/a; ln -sfn f l", "three one new a f 640 0"},
+			{"for i in {1..6000}; do echo $i > d/a; done; touch d/{1..6000}; rm d/[1-9]*; echo last > d/a", "three last new a f 640 0"},
+		} {
+			for range 3 { // so that it is known
+				if got := shell.ask(look); got != want {
+					t.Fatalf("%s: before %s: %q, want %q", mechanism, change.change, got, want)
+				}
+			}
+			again := r.cut()
+			if o := h.inside(change.change); o.code != 0 {
+				t.Fatalf("%+v", o)
+			}
+			again()
+			shell.ask(fmt.Sprintf("mkdir asked%d; echo $?", i)) // its answer comes after what was kept for us
+			want = change.want
+			if got := shell.ask(look); got != want {
+				t.Errorf("%s: after %s: %q, want %q", mechanism, change.change, got, want)
+			}
+		}
 	}
 }
 
