@@ -2,6 +2,7 @@ package farcall_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -332,6 +333,44 @@ func (h *farHost) interrupt(t *testing.T, what, mechanism, script string, sig sy
 	err = cmd.Wait()
 	if string(rest) != want || cmd.ProcessState.ExitCode() != code {
 		t.Errorf("%q, %v, %s", rest, err, stderr)
+	}
+}
+
+// alarmScript waits for a lock that another process has, until SIGALRM comes: before the call, while the proxy looks at it, or while it waits there.
+const alarmScript = `
+import fcntl, os, random, signal, sys
+class Alarm(Exception): pass
+def handler(*a): raise Alarm
+signal.signal(signal.SIGALRM, handler)
+f = os.open("lock", os.O_CREAT|os.O_RDWR)
+r, w = os.pipe()
+child = os.fork()
+if child == 0:
+    fcntl.lockf(f, fcntl.LOCK_EX); os.write(w, b"x"); signal.pause()
+os.read(r, 1)
+rnd = random.Random(1)
+for i in range(int(sys.argv[1])):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, rnd.choice([0.00005, 0.0005, 0.003, 0.02, 0.06, 0.1]) * (0.5 + rnd.random()), 5) # again: one may come before the call is made
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        print("got it")
+    except Alarm: pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+os.kill(child, signal.SIGKILL); os.waitpid(child, 0)
+fcntl.lockf(f, fcntl.LOCK_EX)
+print("end")
+`
+
+// TestRemoteAlarm has SIGALRM end F_SETLKW at any time. FARCALL_TEST_ALARMS says how often.
+func TestRemoteAlarm(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	n := cmp.Or(os.Getenv("FARCALL_TEST_ALARMS"), "30")
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.reset()
+		got := h.proxied([]string{"--mechanism", mechanism, "--cwd", "/home"}, "python3", "-c", alarmScript, n)
+		if got.stdout != "end\n" || got.code != 0 {
+			t.Errorf("%s: %+v", mechanism, got)
+		}
 	}
 }
 
