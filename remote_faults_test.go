@@ -186,6 +186,17 @@ func TestRemoteLeasesResumed(t *testing.T) {
 	}
 }
 
+// TestRemoteTracedTogether records the calls of several programs by ptrace: while one is at its call, the others' are answered and told.
+func TestRemoteTracedTogether(t *testing.T) {
+	h := newFarHost(t)
+	h.reset()
+	got := h.proxied([]string{"--mechanism", "ptrace", "--trace", filepath.Join(t.TempDir(), "trace"), "--cwd", "/home"}, "bash", "-c",
+		`for j in 1 2 3; do (for i in {1..300}; do read x < a.txt; [ -e b$i ]; done) & done; wait; echo end`)
+	if got.stdout != "end\n" || got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // replace puts another server where a client of this one, which has been killed, connects to.
 func (h *farHost) replace(next *farHost) {
 	h.t.Helper()
