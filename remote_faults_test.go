@@ -2,6 +2,7 @@ package farcall_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,6 +28,19 @@ import (
 type relay struct {
 	sock string
 	cuts atomic.Int64
+
+	mu    sync.Mutex // held while there is no link
+	lines []func()   // close the connections
+}
+
+// cut cuts all connections. There are no others until the link is there again.
+func (r *relay) cut() (again func()) {
+	r.mu.Lock()
+	for _, end := range r.lines {
+		end()
+	}
+	r.lines = nil
+	return r.mu.Unlock
 }
 
 // newRelay relays to a unix socket. budget says how many bytes the next connection carries in each direction before it is cut; 0: all. delay is how
@@ -49,8 +63,10 @@ func newRelay(t *testing.T, to string, budget func() int, delay time.Duration) *
 			if err != nil {
 				return
 			}
+			r.mu.Lock()
 			far, err := net.Dial("unix", to)
 			if err != nil {
+				r.mu.Unlock()
 				near.Close()
 				continue
 			}
@@ -59,6 +75,8 @@ func newRelay(t *testing.T, to string, budget func() int, delay time.Duration) *
 				near.Close()
 				far.Close()
 			}
+			r.lines = append(r.lines, both)
+			r.mu.Unlock()
 			half := func(dst io.Writer, src io.Reader) {
 				defer both()
 				buf, left := make([]byte, 4096), n
@@ -130,6 +148,66 @@ func TestRemoteSlowLink(t *testing.T) {
 	}
 }
 
+// TestRemoteLeasesResumed changes what a program has looked at while there is no link to the server: once that is there again, and something has been asked, the
+// program sees it.
+func TestRemoteLeasesResumed(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.reset()
+		if o := h.inside("mkdir d e; echo one > f; echo one > d/a; echo one > e/a; ln -s f l; touch m; chmod 600 m"); o.code != 0 {
+			t.Fatalf("%+v", o)
+		}
+		r := newRelay(t, h.sock, func() int { return 0 }, 0)
+		shell := h.through(r).converse("--cache", "lease=1h", "--mechanism", mechanism)
+		const look = "cat f d/* e/*; ls d; readlink l; stat -c %a m; echo $?"
+		want := "one one one a f 600 0"
+		for i, change := range []struct{ change, want string }{
+			{"echo two > f; echo two > d/a", "two two one a f 600 0"},
+			{"echo three > g; mv g f; echo b > d/b; ln -sfn d l; chmod 640 m", "three two b one a b d 640 0"},
+			{"mv d old; mv e d; mkdir e; echo new > e/a; ln -sfn f l", "three one new a f 640 0"},
+			{"for i in {1..6000}; do echo $i > d/a; done; touch d/{1..6000}; rm d/[1-9]*; echo last > d/a", "three last new a f 640 0"},
+		} {
+			for range 3 { // so that it is known
+				if got := shell.ask(look); got != want {
+					t.Fatalf("%s: before %s: %q, want %q", mechanism, change.change, got, want)
+				}
+			}
+			again := r.cut()
+			if o := h.inside(change.change); o.code != 0 {
+				t.Fatalf("%+v", o)
+			}
+			again()
+			shell.ask(fmt.Sprintf("mkdir asked%d; echo $?", i)) // its answer comes after what was kept for us
+			want = change.want
+			if got := shell.ask(look); got != want {
+				t.Errorf("%s: after %s: %q, want %q", mechanism, change.change, got, want)
+			}
+		}
+	}
+}
+
+// TestRemoteTracedTogether records the calls of several programs by ptrace: while one is at its call, the others' are answered and told.
+func TestRemoteTracedTogether(t *testing.T) {
+	h := newFarHost(t)
+	h.reset()
+	got := h.proxied([]string{"--mechanism", "ptrace", "--trace", filepath.Join(t.TempDir(), "trace"), "--cwd", "/home"}, "bash", "-c",
+		`for j in 1 2 3; do (for i in {1..300}; do read x < a.txt; [ -e b$i ]; done) & done; wait; echo end`)
+	if got.stdout != "end\n" || got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// replace puts another server where a client of this one, which has been killed, connects to.
+func (h *farHost) replace(next *farHost) {
+	h.t.Helper()
+	if err := os.Remove(h.sock); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.Symlink(next.sock, h.sock); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // TestRemoteRestart restarts the server under a program: it goes on, without what it had open.
 func TestRemoteRestart(t *testing.T) {
 	h := newFarHost(t, "--allow", "rw")
@@ -154,12 +232,7 @@ cat /home/a.txt; echo two >&5; cat /etc/hostname; echo three > /home/new; echo e
 	}
 	h.kill()
 	next := newFarHost(t, "--allow", "rw") // where the relay leads from now on
-	if err := os.Remove(h.sock); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(next.sock, h.sock); err != nil {
-		t.Fatal(err)
-	}
+	h.replace(next)
 	next.reset()
 	if _, err := go_.WriteString("go on\n"); err != nil {
 		t.Fatal(err)
@@ -187,6 +260,10 @@ import fcntl, os, signal, sys
 class Stop(Exception): pass
 def handler(*a): raise Stop
 signal.signal(signal.SIGINT, handler)
+signal.signal(signal.SIGUSR1, lambda *a: None)
+signal.siginterrupt(signal.SIGUSR1, False) # SA_RESTART: only what is behind wakeup_fd sees it
+os.set_blocking(1, False)
+signal.set_wakeup_fd(1)
 os.mkfifo("f") if not os.path.exists("f") else None
 lock = os.open("lock", os.O_CREAT|os.O_RDWR)
 both = os.open("f", os.O_RDWR) if sys.argv[1] == "read" else -1
@@ -214,39 +291,153 @@ fcntl.lockf(3, fcntl.LOCK_EX); print("held", flush=True); time.sleep(1000)'`)
 		_ = holder.Wait()
 	}()
 	for _, what := range []string{"open", "flock", "lockf", "read"} {
-		for _, handled := range []bool{true, false} {
-			script := waitingScript
-			if !handled {
-				script = strings.ReplaceAll(waitingScript, ", handler)", ", signal.SIG_DFL)")
-			}
-			file := filepath.Join(t.TempDir(), "waits.py")
-			if err := os.WriteFile(file, []byte(script), 0o666); err != nil {
-				t.Fatal(err)
-			}
-			cmd, out, stderr := h.start(nil, []string{"--cwd", "/home", "--local", file}, "echo $$; exec python3 "+file+" "+what)
-			line, err := out.ReadString('\n')
-			pid, perr := strconv.Atoi(strings.TrimSpace(line))
-			if err != nil || perr != nil {
-				t.Fatal(line, err, stderr)
-			}
-			if line, err := out.ReadString('\n'); line != "ready\n" {
-				t.Fatalf("%s: %q, %v, %s", what, line, err, stderr)
-			}
-			untilWaiting(t, pid)
-			if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			rest, _ := io.ReadAll(out)
-			err = cmd.Wait()
-			want, code := "interrupted\n", 0
-			if !handled {
-				want, code = "", 128+int(syscall.SIGINT)
-			}
-			if string(rest) != want || cmd.ProcessState.ExitCode() != code {
-				t.Errorf("%s, handled %v: %q, %v, %s", what, handled, rest, err, stderr)
+		for _, mechanism := range []string{"notify", "ptrace"} {
+			for _, signal := range []struct {
+				sig    syscall.Signal
+				script string
+				want   string
+				code   int
+			}{
+				{syscall.SIGINT, waitingScript, "\x02interrupted\n", 0},
+				{syscall.SIGINT, strings.ReplaceAll(waitingScript, ", handler)", ", signal.SIG_DFL)"), "", 128 + int(syscall.SIGINT)},
+				{syscall.SIGUSR1, waitingScript, "\n", 0},
+				{syscall.SIGKILL, waitingScript, "", 128 + int(syscall.SIGKILL)},
+			} {
+				t.Run(fmt.Sprint(what, " ", mechanism, " ", signal.sig), func(t *testing.T) {
+					h.interrupt(t, what, mechanism, signal.script, signal.sig, signal.want, signal.code)
+				})
 			}
 		}
 	}
+}
+
+// interrupt sends a signal to waitingScript, and then another if its call was made again.
+func (h *farHost) interrupt(t *testing.T, what, mechanism, script string, sig syscall.Signal, want string, code int) {
+	file := filepath.Join(t.TempDir(), "waits.py")
+	if err := os.WriteFile(file, []byte(script), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out, stderr := h.start(nil, []string{"--mechanism", mechanism, "--cwd", "/home", "--local", file}, "echo $$; exec python3 "+file+" "+what)
+	line, err := out.ReadString('\n')
+	pid, perr := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || perr != nil {
+		t.Fatal(line, err, stderr)
+	}
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v, %s", line, err, stderr)
+	}
+	untilWaiting(t, pid)
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatal(err)
+	}
+	if sig == syscall.SIGUSR1 {
+		if line, err := out.ReadString('\n'); line != want {
+			t.Fatalf("%q, %v, %s", line, err, stderr)
+		}
+		untilWaiting(t, pid) // the call was made again
+		want = "\x02interrupted\n"
+		if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rest, _ := io.ReadAll(out)
+	err = cmd.Wait()
+	if string(rest) != want || cmd.ProcessState.ExitCode() != code {
+		t.Errorf("%q, %v, %s", rest, err, stderr)
+	}
+}
+
+// alarmScript waits for a lock that another process has, until SIGALRM comes: before the call, while the proxy looks at it, or while it waits there.
+const alarmScript = `
+import fcntl, os, random, signal, sys
+class Alarm(Exception): pass
+def handler(*a): raise Alarm
+signal.signal(signal.SIGALRM, handler)
+f = os.open("lock", os.O_CREAT|os.O_RDWR)
+r, w = os.pipe()
+child = os.fork()
+if child == 0:
+    fcntl.lockf(f, fcntl.LOCK_EX); os.write(w, b"x"); signal.pause()
+os.read(r, 1)
+rnd = random.Random(1)
+for i in range(int(sys.argv[1])):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, rnd.choice([0.00005, 0.0005, 0.003, 0.02, 0.06, 0.1]) * (0.5 + rnd.random()), 5) # again: one may come before the call is made
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        print("got it")
+    except Alarm: pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+os.kill(child, signal.SIGKILL); os.waitpid(child, 0)
+fcntl.lockf(f, fcntl.LOCK_EX)
+print("end")
+`
+
+// TestRemoteAlarm has SIGALRM end F_SETLKW at any time. FARCALL_TEST_ALARMS says how often.
+func TestRemoteAlarm(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	n := cmp.Or(os.Getenv("FARCALL_TEST_ALARMS"), "30")
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.reset()
+		got := h.proxied([]string{"--mechanism", mechanism, "--cwd", "/home"}, "python3", "-c", alarmScript, n)
+		if got.stdout != "end\n" || got.code != 0 {
+			t.Errorf("%s: %+v", mechanism, got)
+		}
+	}
+}
+
+// TestRemoteKilledWaiting kills a program that waits in a call of the server: the call ends there too, while the session goes on.
+func TestRemoteKilledWaiting(t *testing.T) {
+	h := newFarHost(t, "--allow", "rw")
+	for _, mechanism := range []string{"notify", "ptrace"} {
+		h.reset()
+		in, end, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd, out, stderr := h.start(in, []string{"--mechanism", mechanism, "--cwd", "/home"}, `
+mkfifo f; head -c 6 < f & echo $!; wait $!; echo $?; read line; echo hello > f & head -c 6 f`)
+		in.Close()
+		line, err := out.ReadString('\n')
+		pid, perr := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil || perr != nil {
+			t.Fatal(mechanism, line, err, stderr)
+		}
+		untilOpens(t, h.pid, true)
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := out.ReadString('\n'); line != "137\n" {
+			t.Fatal(mechanism, line, err, stderr)
+		}
+		untilOpens(t, h.pid, false)
+		end.Close()
+		rest, err := io.ReadAll(out)
+		werr := cmd.Wait()
+		if string(rest) != "hello\n" || err != nil || werr != nil {
+			t.Errorf("%s: %q, %v, %v, %s", mechanism, rest, err, werr, stderr)
+		}
+	}
+}
+
+// untilOpens waits until a thread of a process is in openat(2) or openat2(2), or none is.
+func untilOpens(t *testing.T, pid int, want bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		if err != nil || len(calls) == 0 {
+			t.Fatal(calls, err)
+		}
+		opens := false
+		for _, name := range calls {
+			b, _ := os.ReadFile(name) // the thread may have ended
+			nr, _, _ := strings.Cut(string(b), " ")
+			opens = opens || nr == strconv.Itoa(unix.SYS_OPENAT) || nr == strconv.Itoa(unix.SYS_OPENAT2)
+		}
+		if opens == want {
+			return
+		}
+	}
+	t.Fatalf("a thread is in openat: not %v", want)
 }
 
 // untilWaiting waits until a thread is in a call that a listener answers, for longer than an answer takes.

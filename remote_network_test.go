@@ -264,3 +264,47 @@ except OSError as e: print(e.errno)'`)
 		t.Errorf("%q, %v, %q", rest, err, stderr)
 	}
 }
+
+// TestRemoteLostListener restarts the server, or takes it away, under programs that wait for connections there: they are told.
+func TestRemoteLostListener(t *testing.T) {
+	const script = `exec python3 -c '
+import select, socket, threading
+blocking, polled, bound = socket.create_server(("127.0.0.1", 8080)), socket.create_server(("127.0.0.1", 8081)), socket.socket()
+bound.bind(("127.0.0.1", 8082))
+p = select.poll(); p.register(polled, select.POLLIN)
+def accept(s):
+    try: s.accept(); return "accepted"
+    except OSError as e: return e.errno
+result = []
+t = threading.Thread(target=lambda: result.append(accept(blocking))); t.start()
+print("ready", flush=True)
+print(p.poll()[0][1] & select.POLLIN, accept(polled)); t.join(); print(*result)
+try: bound.listen()
+except OSError as e: print(e.errno)
+try: socket.create_server(("127.0.0.1", 8080)); print("again")
+except OSError as e: print(e.errno)'`
+	const again = "1 22\n22\n22\n"
+	for _, test := range []struct {
+		onLoss, want string
+		restarted    bool
+	}{{"wait=1m", again + "again\n", true}, {"eio", again + "5\n", false}} {
+		options := []string{"--bind", "127.0.0.1"}
+		h := newFarHost(t, options...)
+		cmd, out, stderr := h.start(nil, []string{"--net", "remote", "--on-loss", test.onLoss}, script)
+		if line, err := out.ReadString('\n'); line != "ready\n" {
+			t.Fatalf("%q, %v, %s", line, err, stderr)
+		}
+		h.kill()
+		if test.restarted {
+			h.replace(newFarHost(t, options...))
+		}
+		rest, err := io.ReadAll(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if string(rest) != test.want || !strings.Contains(stderr.String(), "farcall: 2 sockets that listened on the server do so no more") {
+			t.Errorf("%s: %q, want %q, %s", test.onLoss, rest, test.want, stderr)
+		}
+	}
+}

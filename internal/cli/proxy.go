@@ -243,6 +243,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		return &message.Error{Text: args[0] + ": not found on this host", Remedy: "name a program of the other host by its path"}
 	}
 	messages := &message.Printer{W: std.Err, Name: "farcall", Help: "farcall help proxy"}
+	run.Warn = messages.Warn
 	if o.debug {
 		run.Debug = func(format string, args ...any) { messages.Warn(fmt.Sprintf(format, args...)) }
 	}

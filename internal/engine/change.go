@@ -94,7 +94,8 @@ func (t *Thread) SetCall(number int64, args [6]uint64) error {
 }
 
 // Answer, called from Enter, keeps the kernel from executing the call and gives the program ret: a negated errno if failed is set,
-// otherwise a value. Exit is called with it.
+// otherwise a value. Exit is called with it. With -ERESTARTSYS and its kin the kernel makes the call again after a signal, if one waits, as it
+// would have if it had executed it.
 func (t *Thread) Answer(ret int64, failed bool) error {
 	if t.emulating {
 		t.Force(ret, failed)
@@ -103,8 +104,20 @@ func (t *Thread) Answer(ret int64, failed bool) error {
 	err := t.apply(&change{what: changeNumber, number: -1})
 	if err == nil {
 		t.Force(ret, failed)
+		if failed && restarts(ret) {
+			t.altered, t.executed = true, -1 // with the number -1 the kernel would take it for no call (arch_do_signal_or_restart)
+		}
 	}
 	return err
+}
+
+// restarts tells whether the kernel makes a call with that result again after a signal.
+func restarts(ret int64) bool {
+	switch unix.Errno(-ret) {
+	case ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTARTRestartblock:
+		return true
+	}
+	return false
 }
 
 // Force, called from Enter, replaces the result of what the kernel executes by ret, as Answer does.

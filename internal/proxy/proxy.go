@@ -63,6 +63,9 @@ type Options struct {
 
 	// Debug, if not nil, is told what is done with each call that does not simply stay here.
 	Debug func(format string, args ...any)
+
+	// Warn, if not nil, is told what the user should know.
+	Warn func(text string)
 }
 
 // What is fetched when a file is opened for reading, in bytes.
@@ -218,6 +221,12 @@ func (p *Proxy) fstat(h uint32) (x *unix.Statx_t, ret int64, err error) {
 // fail tells that the session is over.
 func (p *Proxy) fail(err error) {
 	p.failed.Do(func() { p.lost(err) })
+}
+
+func (p *Proxy) warn(text string) {
+	if p.opts.Warn != nil {
+		p.opts.Warn(text)
+	}
 }
 
 func (p *Proxy) debug(format string, args ...any) {

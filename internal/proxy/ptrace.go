@@ -37,6 +37,7 @@ func (p *Proxy) Middleware(next farcall.Handler) farcall.Handler {
 		t.away = true
 		err := call.Await(func() {
 			rest()
+			t.interruption.stop()
 			t.mem.Close()
 			t.mu.Lock()
 			defer t.mu.Unlock()
@@ -74,6 +75,8 @@ type traced struct {
 	mem    *ptrace.Memory // of the thread, for when it is away
 	answer func()         // what is to be done
 	after  []func()       // and what after that, or if the thread ends before
+
+	interruption interruption
 
 	mu   sync.Mutex
 	over bool // rest is done
@@ -133,7 +136,19 @@ func (t *traced) Write(addr uint64, b []byte) (int, error) {
 }
 
 func (t *traced) Return(v int64) {
+	if v == -int64(unix.EINTR) {
+		v = t.interruption.result()
+	}
 	t.do(func() { _ = t.call.Return(v) }) // ESRCH: there is nobody to return to
+}
+
+// Interrupted is closed when the thread should not wait for its call any longer: a signal waits for it, or it was killed.
+func (t *traced) Interrupted() <-chan struct{} {
+	return t.interruption.watch(t.TID(), func() bool {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return !t.gone
+	})
 }
 
 func (t *traced) Continue() { t.do(func() { t.err = t.next() }) }

@@ -41,6 +41,7 @@ type Run struct {
 	Path     string
 	Args     []string
 	Debug    func(format string, args ...any)
+	Warn     func(text string) // of what the user should know
 
 	Conn    *client.Conn    // the session, once it has begun; Run closes it
 	Calls   *filter.Program // which calls are executed there
@@ -71,7 +72,7 @@ func (r *Run) Run(ctx context.Context) (st Status, err error) {
 		r.StandIns = Memfds
 	}
 	p, err := New(Options{
-		StandIns: r.StandIns, View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug,
+		StandIns: r.StandIns, View: r.View, Naive: r.Naive, Local: r.Local, ReadOnly: r.ReadOnly, Net: r.Net && !r.Ptrace, Caching: r.Caching, Savers: r.Savers, Profile: r.Profile, Debug: r.Debug, Warn: r.Warn,
 		Calls: r.Calls, Events: r.Events, Explain: r.Explain,
 	}, func(err error) {
 		lost.Lock()

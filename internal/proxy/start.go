@@ -45,8 +45,11 @@ func (p *Proxy) Connect(begin func(client.Options) (*client.Conn, error), dir st
 	if p.conn, err = begin(o); err != nil {
 		return "", err
 	}
-	p.network = network.New(p.conn, p.opts.Net)
-	p.conn.OnRestart(p.cache.Flush)
+	p.network = network.New(p.conn, p.opts.Net, p.warn)
+	p.conn.OnRestart(func() {
+		p.cache.Flush()
+		p.network.Restarted()
+	})
 	for _, f := range first.learn {
 		f()
 	}

@@ -15,11 +15,12 @@ import (
 // An arena is memory in which calls are executed, one at a time. Behind it are pages that nobody can touch: should the kernel
 // ever want to write more than a call's description says, it gets EFAULT there.
 type arena struct {
-	mem  []byte // MaxRoom bytes
-	all  []byte // with the pages behind it
-	call wire.Call
-	deco decode.Call
-	res  wire.Result
+	mem   []byte // MaxRoom bytes
+	all   []byte // with the pages behind it
+	call  wire.Call
+	deco  decode.Call
+	res   wire.Result
+	names [2][32]byte // numbers of descriptors, as paths
 }
 
 // maxFree is how many arenas are kept for later.

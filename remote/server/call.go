@@ -62,6 +62,8 @@ type execution struct {
 	polled  *handle // what has to be ready before the call is executed
 	events  int16
 
+	given uint64 // the path before it was resolved
+
 	cancelled <-chan struct{}
 }
 
@@ -169,9 +171,8 @@ func (x *execution) mayWait() bool {
 		if x.regs[2]&(unix.O_PATH|unix.O_DIRECTORY|unix.O_NONBLOCK) != 0 {
 			return false
 		}
-		var st unix.Stat_t
-		err := unix.Fstatat(int(int32(x.regs[0])), x.path(1), &st, 0)
-		return err == nil && (st.Mode&unix.S_IFMT == unix.S_IFIFO || st.Mode&unix.S_IFMT == unix.S_IFCHR)
+		t := kind(int(int32(x.regs[0])), x.path(1))
+		return t == unix.S_IFIFO || t == unix.S_IFCHR
 	case "flock":
 		return x.regs[1]&unix.LOCK_NB == 0
 	case "fcntl":
@@ -278,12 +279,14 @@ func (x *execution) execute() int64 {
 		}
 		return x.opened(fd)
 	}
-	nr, ok := native.Number(x.spec.Name)
+	var to resolved
+	x.resolve(&to)
+	defer to.close()
+	nr, ok := native.Number(to.name)
 	if !ok {
 		return -int64(unix.ENOSYS)
 	}
-	r, _, e := unix.Syscall6(uintptr(nr), uintptr(x.regs[0]), uintptr(x.regs[1]), uintptr(x.regs[2]), uintptr(x.regs[3]),
-		uintptr(x.regs[4]), uintptr(x.regs[5]))
+	r, e := to.result(syscall6(to.own, uintptr(nr), x.regs))
 	runtime.KeepAlive(x.arena)
 	if e != 0 {
 		return -int64(e)

@@ -68,17 +68,19 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 	}
 	// Without O_NONBLOCK a FIFO would hold up the session: such files are opened by a CALL.
 	closed := o.Want&wire.WantClosed != 0
-	var st unix.Stat_t
 	again := o.Path == "" && o.Dir != wire.CWD
-	how := 0
-	if again {
-		how = unix.AT_EMPTY_PATH
-	}
 	if flags&(unix.O_PATH|unix.O_NONBLOCK|unix.O_DIRECTORY) == 0 || closed {
-		err := unix.Fstatat(dir, o.Path, &st, how)
-		t := st.Mode & unix.S_IFMT
+		t := uint32(0)
+		if again {
+			var st unix.Stat_t
+			if unix.Fstat(dir, &st) == nil {
+				t = st.Mode & unix.S_IFMT
+			}
+		} else {
+			t = kind(dir, o.Path)
+		}
 		switch {
-		case err != nil:
+		case t == 0:
 		case closed && flags&unix.O_PATH == 0 && t != unix.S_IFREG && t != unix.S_IFDIR: // opening could do something
 			flags = unix.O_PATH
 		case !closed && (t == unix.S_IFIFO || t == unix.S_IFCHR):
@@ -98,7 +100,7 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 		r.Ret = errnoOf(err)
 		return
 	}
-	if err := s.look(fd, dir, flags, o, r); err != nil {
+	if err := s.look(fd, flags, o, r); err != nil {
 		unix.Close(fd)
 		*r = wire.Opened{Ret: errnoOf(err)}
 		return
@@ -111,7 +113,7 @@ func (s *session) openXInto(o *wire.OpenX, r *wire.Opened) {
 }
 
 // look finds out about a file that has been opened what its client wants to know.
-func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened) (err error) {
+func (s *session) look(fd int, flags uint32, o *wire.OpenX, r *wire.Opened) (err error) {
 	if r.Statx, err = statx(fd, "", unix.AT_EMPTY_PATH); err != nil {
 		return err
 	}
@@ -139,10 +141,8 @@ func (s *session) look(fd, dir int, flags uint32, o *wire.OpenX, r *wire.Opened)
 		r.Bare = hasNoXattrs(fd, ".", unix.AT_SYMLINK_NOFOLLOW)
 	case flags&unix.O_PATH == 0:
 		r.Bare = hasNoXattrs(fd, "", unix.AT_EMPTY_PATH)
-	case flags&unix.O_NOFOLLOW != 0: // such a descriptor is not enough
-		r.Bare = hasNoXattrs(dir, o.Path, unix.AT_SYMLINK_NOFOLLOW)
-	default:
-		r.Bare = hasNoXattrs(dir, o.Path, 0)
+	default: // such a descriptor is not enough
+		r.Bare = s.proc >= 0 && hasNoXattrs(s.proc, strconv.Itoa(fd), 0)
 	}
 	if x.Mode&unix.S_IFMT == unix.S_IFDIR && o.MaxEntries > 0 && looks {
 		s.listAlong(fd, o, r)

@@ -226,6 +226,9 @@ func (s *session) listen(f wire.Frame) error {
 	s.mu.Lock()
 	sk := s.sockets[l.Stream]
 	s.mu.Unlock()
+	if sk == nil && s.first > 0 { // of a session before this one
+		return s.answerDialed(f, wire.Dialed{Ret: -int64(unix.ESTALE)})
+	}
 	if sk == nil || sk.udp != nil {
 		return fmt.Errorf("%w: LISTEN with stream %d, which is no socket for that", wire.ErrCorrupt, l.Stream)
 	}

@@ -74,6 +74,7 @@ func New(opts Options) *Server {
 	// O_PATH keeps it out of reach of reads, and the number of our process is in it for good.
 	if fd, err := unix.Open("/proc/self/fd", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
 		s.proc = fd
+		_ = inProc() // before the root directory is another
 	}
 	return s
 }

@@ -86,6 +86,8 @@ func (q *call) connectSocket(s *socket, own int, addr []byte) func() {
 		s.told, wait = true, false
 	case socketFailed:
 		e, wait = q.failure(s), false
+	case socketLost:
+		e = unix.EINVAL
 	default:
 		if familyOf(addr) == unix.AF_UNSPEC {
 			wait = false

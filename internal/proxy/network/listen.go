@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"net"
 	"time"
 
@@ -48,6 +49,7 @@ func (q *call) bindLocked(s *socket, own int, addr []byte) (ret int64, err error
 	}
 	var r *wire.Dialed
 	var id uint32
+	session := q.sessions.Load() // before the request: if another begins meanwhile, it counts for the one that is over
 	q.insist(func() int64 {
 		if r, id, err = q.conn.Bind(o, addr); err != nil {
 			return 0
@@ -57,7 +59,7 @@ func (q *call) bindLocked(s *socket, own int, addr []byte) (ret int64, err error
 	if err != nil || r.Ret < 0 {
 		return r.Ret, err
 	}
-	s.id, s.state, s.local = id, socketBound, r.Local
+	s.id, s.session, s.state, s.local = id, session, socketBound, r.Local
 	s.bound.Store(true)
 	return 0, nil
 }
@@ -249,8 +251,12 @@ func (q *call) acceptNow(s *socket, own int) bool {
 		if err == unix.EINTR {
 			continue
 		}
-		if err != nil {
-			q.Result(0, err)
+		if err != nil { // EINVAL, if it listens no more
+			var e unix.Errno
+			if errors.As(err, &e) {
+				err = nil
+			}
+			q.Result(-int64(e), err)
 			return true
 		}
 		name, _ := unixName(sa, nil)

@@ -4,6 +4,7 @@ package network
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 
 	"farcall/remote/client"
 
@@ -35,15 +36,22 @@ type Request interface {
 
 // A Network are the sockets of the programs of one session.
 type Network struct {
-	conn    *client.Conn
-	all     bool
-	sockets sockets
+	conn     *client.Conn
+	all      bool
+	warn     func(string)
+	sessions atomic.Int64 // that there have been
+	sockets  sockets
 }
 
 // New makes a Network. With all, all sockets of the Internet are the server's; without, only unix sockets whose paths are.
-func New(conn *client.Conn, all bool) *Network {
-	n := &Network{conn: conn, all: all}
+// warn is told what the user should know.
+func New(conn *client.Conn, all bool, warn func(string)) *Network {
+	n := &Network{conn: conn, all: all, warn: warn}
 	n.sockets.free = conn.Release
+	go func() {
+		<-conn.Ended()
+		n.Restarted()
+	}()
 	return n
 }
 

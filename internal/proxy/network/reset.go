@@ -1,6 +1,7 @@
 package network
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -88,4 +89,48 @@ func link(pid int, fd string) string {
 		return ""
 	}
 	return name
+}
+
+// Restarted is to be called when another session has taken the place of the present one, or it is over. It does not wait. Sockets that
+// were bound or listened there are lost: accept gives EINVAL, as after shutdown(2) of a socket that listens, and poll(2) shows that.
+func (n *Network) Restarted() {
+	now := n.sessions.Add(1)
+	go n.lose(now) // a socket may wait for an answer
+}
+
+// lose has those sockets be lost that were bound or listened before the session now.
+func (n *Network) lose(now int64) {
+	ss := &n.sockets
+	ss.mu.Lock()
+	all := make([]*socket, 0, len(ss.byInode))
+	for _, s := range ss.byInode {
+		all = append(all, s)
+	}
+	ss.mu.Unlock()
+	listened := 0
+	for _, s := range all {
+		if s.lose(now) {
+			listened++
+		}
+	}
+	if listened > 0 {
+		n.warn(fmt.Sprintf("%d sockets that listened on the server do so no more", listened))
+	}
+}
+
+// lose tells whether the socket listened.
+func (s *socket) lose(now int64) (listened bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if listened = s.state == socketListening; !listened && s.state != socketBound || s.session >= now {
+		return false
+	}
+	s.state, s.id = socketLost, 0
+	s.bound.Store(false)
+	if own := programsEnd(s.inode); own >= 0 {
+		_ = unix.Shutdown(own, unix.SHUT_RDWR)
+		unix.Close(own)
+		return listened
+	}
+	return false // the program has closed it
 }

@@ -31,6 +31,7 @@ const (
 	socketConnected
 	socketListening
 	socketFailed // to connect
+	socketLost   // it was bound or listened in a session that is over
 )
 
 // A socket is what a unix socket of the program stands for.
@@ -48,6 +49,7 @@ type socket struct {
 	mu          sync.Mutex
 	state       socketState
 	id          uint32 // the server's number while it is bound or listens
+	session     int64  // that has it, by Network.sessions
 	local, peer []byte // struct sockaddr, nil if it has none
 	joined      bool   // the unix socket is connected
 	told        bool   // the program knows that it is connected, or not
