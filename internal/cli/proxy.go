@@ -264,6 +264,7 @@ func runProxy(std Streams, o proxyOptions, args []string) error {
 		}
 		run.Events = trace.tell
 	}
+	collectLess()
 	status, err := run.Run(context.Background())
 	if trace != nil {
 		if terr := trace.close(); err == nil && terr != nil {

@@ -77,6 +77,7 @@ func newServeCommand(std Streams) *cobra.Command {
 
 // runServe is the command.
 func runServe(std Streams, o serveOptions) error {
+	collectLess()
 	var opts server.Options
 	switch o.allow {
 	case "ro":

@@ -139,7 +139,7 @@ func (s *served) Write(q *fuse.Request, at int64, b []byte) {
 
 func (s *served) write(q *fuse.Request, at int64, b []byte) {
 	space := wire.Space{Else: asking{q, !s.o.streams()}}
-	buf, n := space.Put(b), len(b)
+	buf, n := space.Take(b), len(b)
 	if s.mayWriteBehind(s.o) {
 		h, err := s.handle(s.o)
 		var ret int64

@@ -18,7 +18,7 @@ type Batch struct {
 // A request is one of a batch.
 type request struct {
 	op, want wire.Op
-	payload  []byte
+	frame    []byte // without its id
 	answer   func([]byte) error
 	id       uint64
 	waits    chan wire.Frame
@@ -27,21 +27,24 @@ type request struct {
 // Len is the number of requests.
 func (b *Batch) Len() int { return len(b.requests) }
 
-func (b *Batch) add(op, want wire.Op, payload []byte, answer func([]byte) error) {
-	b.requests = append(b.requests, &request{op: op, want: want, payload: payload, answer: answer})
+func (b *Batch) add(op, want wire.Op, frame []byte, answer func([]byte) error) {
+	b.requests = append(b.requests, &request{op: op, want: want, frame: frame, answer: answer})
 }
+
+// framed makes a frame of a payload.
+func framed(payload []byte) []byte { return append(wire.NewFrame(len(payload)), payload...) }
 
 // OpenX adds an OpenX.
 func (b *Batch) OpenX(o *wire.OpenX) *wire.Opened {
 	r := new(wire.Opened)
-	b.add(wire.OpOpenX, wire.OpOpened, o.Encode(), func(payload []byte) error { return r.Decode(payload, o) })
+	b.add(wire.OpOpenX, wire.OpOpened, framed(o.Encode()), func(payload []byte) error { return r.Decode(payload, o) })
 	return r
 }
 
 // ListX adds a ListX.
 func (b *Batch) ListX(l *wire.ListX) *wire.Listed {
 	r := new(wire.Listed)
-	b.add(wire.OpListX, wire.OpListed, l.Encode(), func(payload []byte) error { return r.Decode(payload, l) })
+	b.add(wire.OpListX, wire.OpListed, framed(l.Encode()), func(payload []byte) error { return r.Decode(payload, l) })
 	return r
 }
 
@@ -60,7 +63,7 @@ func (b *Batch) Syscall(name string, regs [6]uint64, mem Memory) *int64 {
 
 // call adds a call that m has marshalled.
 func (b *Batch) call(call *wire.Call, m *wire.Marshaller, mem Memory, ret *int64) {
-	b.add(wire.OpCall, wire.OpResult, call.AppendCall(nil), func(payload []byte) error {
+	b.add(wire.OpCall, wire.OpResult, call.AppendCall(wire.NewFrame(call.Size())), func(payload []byte) error {
 		var r wire.Result
 		err := r.Decode(payload)
 		if err == nil {
@@ -89,15 +92,15 @@ func marshalErrno(err error) int64 {
 	return -int64(syscall.EFAULT)
 }
 
-// register gives each request its id and appends its frame.
-func (c *Conn) register(dst []byte, b *Batch) ([]byte, error) {
+// register gives each request its id and returns their frames.
+func (c *Conn) register(b *Batch) (frames []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err
 	}
 	for _, r := range b.requests {
-		if len(r.payload) > wire.MaxPayload {
+		if len(r.frame)-wire.HeaderSize > wire.MaxPayload {
 			return nil, wire.ErrTooLarge
 		}
 	}
@@ -105,15 +108,20 @@ func (c *Conn) register(dst []byte, b *Batch) ([]byte, error) {
 		c.next++
 		r.id, r.waits = c.next, make(chan wire.Frame, 1)
 		c.pending[r.id] = r.waits
-		dst = wire.AppendFrame(dst, wire.Frame{Op: r.op, ID: r.id, Payload: r.payload})
-		r.payload = nil
+		wire.FinishFrame(r.frame, r.op, r.id)
+		if frames == nil { // often the only one, and large
+			frames = r.frame
+		} else {
+			frames = append(frames, r.frame...)
+		}
+		r.frame = nil
 	}
-	return dst, nil
+	return frames, nil
 }
 
 // submit sends a batch, and counts it.
 func (c *Conn) submit(b *Batch, count *atomic.Int64) error {
-	frames, err := c.register(nil, b)
+	frames, err := c.register(b)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (c *Conn) hello(first *Batch) error {
 	if err := c.link.Send(wire.AppendFrame(nil, wire.Frame{Op: wire.OpHello, Payload: c.begin.Encode()})); err != nil {
 		return err
 	}
-	frames, err := c.register(nil, first)
+	frames, err := c.register(first)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (c *Conn) newStream() uint32 { return c.streams.Add(1) &^ wire.FromServer }
 func (c *Conn) dialed(op wire.Op, payload []byte) (*wire.Dialed, error) {
 	var b Batch
 	r := new(wire.Dialed)
-	b.add(op, wire.OpDialed, payload, r.Decode)
+	b.add(op, wire.OpDialed, framed(payload), r.Decode)
 	return r, c.DoBatch(&b)
 }
 

@@ -48,6 +48,9 @@ func (c *Call) AppendCall(b []byte) []byte {
 	return append(b, c.Data...)
 }
 
+// Size is how many bytes AppendCall appends.
+func (c *Call) Size() int { return 2 + 2 + 4 + 8*len(c.Regs) + 4*len(c.Relocs) + len(c.Data) }
+
 // Decode reads the payload of a CALL. Data refers to b.
 func (c *Call) Decode(b []byte) error {
 	cur := cursor{b: b}

@@ -91,6 +91,16 @@ func AppendFrame(dst []byte, f Frame) []byte {
 	return append(dst, f.Payload...)
 }
 
+// NewFrame makes room for a frame's header, which FinishFrame fills in, and for a payload of n bytes that is going to be appended.
+func NewFrame(n int) []byte { return make([]byte, HeaderSize, HeaderSize+n) }
+
+// FinishFrame fills in the header of a frame that begins b, as its payload does behind that. The payload must not be longer than MaxPayload.
+func FinishFrame(b []byte, op Op, id uint64) {
+	binary.LittleEndian.PutUint32(b, uint32(len(b)-HeaderSize))
+	b[4] = byte(op)
+	binary.LittleEndian.PutUint64(b[8:], id)
+}
+
 // ReadFrame reads a frame. buf is used for the payload if it is large enough.
 //
 // Errors: io.EOF before the first byte of a frame; io.ErrUnexpectedEOF within one; ErrCorrupt; those of r.

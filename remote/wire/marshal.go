@@ -180,6 +180,12 @@ const spaceBase = 1 << 62
 // Reset empties it.
 func (s *Space) Reset() { s.b = s.b[:0] }
 
+// Take makes bytes the content of a space that is empty, without copying them, and returns their address.
+func (s *Space) Take(b []byte) uint64 {
+	s.b = b[:len(b):len(b)]
+	return spaceBase
+}
+
 // Put stores bytes and returns their address.
 func (s *Space) Put(b []byte) uint64 {
 	for len(s.b)%align != 0 {
