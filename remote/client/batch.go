@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -52,14 +53,21 @@ func (b *Batch) ListX(l *wire.ListX) *wire.Listed {
 func (b *Batch) Syscall(name string, regs [6]uint64, mem Memory) *int64 {
 	ret := new(int64)
 	m := new(wire.Marshaller)
-	call, err := m.Marshal(name, regs, mem)
+	data := datas.Get().(*[]byte)
+	call, err := m.MarshalInto(*data, name, regs, mem)
 	if err != nil {
 		*ret = marshalErrno(err)
 		return ret
 	}
 	b.call(call, m, mem, ret)
+	*data = call.Data[:0]
+	call.Data = nil
+	datas.Put(data)
 	return ret
 }
+
+// datas have what calls read, until it is in a frame.
+var datas = sync.Pool{New: func() any { return new([]byte) }}
 
 // call adds a call that m has marshalled.
 func (b *Batch) call(call *wire.Call, m *wire.Marshaller, mem Memory, ret *int64) {

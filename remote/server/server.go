@@ -190,6 +190,9 @@ func (s *session) run() error {
 		if err != nil {
 			return err
 		}
+		if cap(f.Payload) > len(buf) { // it has all arrived, and others as large are likely
+			buf = f.Payload[:cap(f.Payload)]
+		}
 		s.busy.Add(1)
 		err = s.handle(f)
 		s.busy.Add(-1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Limits of a frame, in bytes. They bound what either side keeps in memory for the other.
@@ -137,7 +138,11 @@ func readGrowing(r io.Reader, f Frame, n int) (Frame, error) {
 	const step = 64 << 10
 	for len(f.Payload) < n {
 		was := len(f.Payload)
-		f.Payload = append(f.Payload, make([]byte, min(n-was, max(step, was)))...)
+		more := n - was
+		if was == 0 { // who sends a beginning will send the rest
+			more = min(n, step)
+		}
+		f.Payload = slices.Grow(f.Payload, more)[:was+more]
 		if err := whole(r, f.Payload[was:]); err != nil {
 			return f, err
 		}

@@ -34,6 +34,12 @@ type part struct {
 	dir  syscalls.Dir
 }
 
+// MarshalInto is Marshal that has the call's data in buf if there is room for it.
+func (m *Marshaller) MarshalInto(buf []byte, name string, regs [6]uint64, mem decode.Memory) (*Call, error) {
+	m.out.Data = buf
+	return m.Marshal(name, regs, mem)
+}
+
 // Marshal makes the wire form of a call that is given by its generic name, its registers, whose descriptors are handles and whose
 // flags are generic already, and the memory that they point to.
 //
@@ -79,7 +85,7 @@ func (m *Marshaller) Marshal(name string, regs [6]uint64, mem decode.Memory) (*C
 			c.Data = append(c.Data, 0)
 		}
 		p.off = uint32(len(c.Data))
-		c.Data = append(c.Data, make([]byte, p.size)...)
+		c.Data = slices.Grow(c.Data, int(p.size))[:int(p.off)+int(p.size)]
 		if mem.Read(p.addr, c.Data[p.off:]) < int(p.size) {
 			return nil, syscall.EFAULT
 		}
