@@ -26,8 +26,8 @@ type Mount struct {
 	mu    sync.Mutex
 	next  uint64              // number of a node or of an open file
 	time  uint64              // see changed
-	nodes map[uint64]*Node    // those that are being opened
-	names map[string]*opening // what is being opened
+	nodes map[uint64]*opening // what is being opened, by the number of its node
+	names map[string]*opening // and by its name
 	files map[uint64]*open    // by the handle that the kernel has
 	asked map[uint64]*Request // what is not answered yet
 }
@@ -36,7 +36,6 @@ type Mount struct {
 type Node struct {
 	id      uint64
 	opening sync.Mutex // one after the other
-	as      *opening
 }
 
 // An opening is a file that is being opened.
@@ -102,7 +101,7 @@ func New() (*Mount, error) {
 // begin serves a mount.
 func begin(dev, root int) *Mount {
 	m := &Mount{
-		dev: dev, root: root, next: rootNode, nodes: map[uint64]*Node{}, names: map[string]*opening{}, files: map[uint64]*open{}, asked: map[uint64]*Request{},
+		dev: dev, root: root, next: rootNode, nodes: map[uint64]*opening{}, names: map[string]*opening{}, files: map[uint64]*open{}, asked: map[uint64]*Request{},
 	}
 	go m.serve()
 	return m
@@ -162,25 +161,10 @@ func (m *Mount) NewNode() *Node {
 //
 // Errors: an errno of open(2).
 func (m *Mount) Open(n *Node, f File, name string, size uint64, flags int) (fd int, err error) {
-	n.opening.Lock()
-	defer n.opening.Unlock()
 	if kind, content := f.Kind(); kind == Cached {
 		size = uint64(len(content))
 	}
-	as := &opening{node: n, file: f, size: size}
-	m.mu.Lock()
-	m.names[name] = as
-	m.nodes[n.id] = n
-	n.as = as
-	m.mu.Unlock()
-	defer func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.names, name)
-		delete(m.nodes, n.id)
-		n.as = nil
-	}()
-	if fd, err = m.opener.open(m.root, name, flags); err != nil {
+	if fd, err = m.openAs(&opening{n, f, size}, name, flags); err != nil {
 		return -1, fmt.Errorf("open %s: %w", name, err)
 	}
 	return fd, nil
@@ -188,18 +172,26 @@ func (m *Mount) Open(n *Node, f File, name string, size uint64, flags int) (fd i
 
 // Resize tells the kernel what size a node has, of which f is open: it uses that where a program appends. Other than by writing it is not told.
 func (m *Mount) Resize(n *Node, f File, size uint64) {
-	n.opening.Lock()
-	defer n.opening.Unlock()
-	name := "size-" + strconv.FormatUint(n.id, 10)
-	m.mu.Lock()
-	m.names[name] = &opening{node: n, file: f, size: size}
-	m.mu.Unlock()
-	if fd, err := m.opener.open(m.root, name, unix.O_PATH); err == nil { // looks it up
+	if fd, err := m.openAs(&opening{n, f, size}, "size-"+strconv.FormatUint(n.id, 10), unix.O_PATH); err == nil { // looks it up
 		unix.Close(fd)
 	}
+}
+
+// openAs opens a file by a name that it has for this.
+func (m *Mount) openAs(as *opening, name string, flags int) (fd int, err error) {
+	n := as.node
+	n.opening.Lock()
+	defer n.opening.Unlock()
 	m.mu.Lock()
-	delete(m.names, name)
+	m.names[name], m.nodes[n.id] = as, as
 	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.names, name)
+		delete(m.nodes, n.id)
+	}()
+	return m.opener.open(m.root, name, flags)
 }
 
 // Wait waits until all files that have been closed until now have been told so.

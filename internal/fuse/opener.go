@@ -54,19 +54,17 @@ func (p *opener) close() {
 func Serve(socket, root int) {
 	buf := make([]byte, 4+unix.NAME_MAX)
 	for {
-		n, err := unix.Read(socket, buf)
-		if err == unix.EINTR {
-			continue
-		}
+		var n int
+		err := retry(func() (err error) { n, err = unix.Read(socket, buf); return err })
 		if err != nil || n < 4 {
 			return
 		}
-		fd, errno := openHere(root, string(buf[4:n]), int(binary.NativeEndian.Uint32(buf)))
+		fd, err := openHere(root, string(buf[4:n]), int(binary.NativeEndian.Uint32(buf)))
 		var rights []byte
 		if fd >= 0 {
 			rights = unix.UnixRights(fd)
 		}
-		err = send(socket, errno, rights)
+		err = send(socket, errnoOf(err), rights)
 		if fd >= 0 {
 			unix.Close(fd)
 		}
@@ -76,21 +74,17 @@ func Serve(socket, root int) {
 	}
 }
 
-// openHere opens a file. Without a name it only asks for something, and returns no descriptor.
-func openHere(root int, name string, flags int) (fd int, errno unix.Errno) {
-	err := unix.EINTR
-	for err == unix.EINTR {
-		var e error
+// openHere opens a file. Without a name it only asks for something, and returns no descriptor. Its error is an errno.
+func openHere(root int, name string, flags int) (fd int, err error) {
+	fd = -1
+	err = retry(func() (err error) {
 		if name == "" {
 			var st unix.Stat_t
-			fd, e = -1, unix.Fstat(root, &st)
-		} else {
-			fd, e = unix.Openat(root, name, flags|unix.O_CLOEXEC, 0)
+			return unix.Fstat(root, &st)
 		}
-		if err = 0; e != nil {
-			err, _ = e.(unix.Errno)
-		}
-	}
+		fd, err = unix.Openat(root, name, flags|unix.O_CLOEXEC, 0)
+		return err
+	})
 	return fd, err
 }
 
@@ -109,11 +103,7 @@ func (p *opener) open(root int, name string, flags int) (fd int, err error) {
 		unix.Close(p.socket) // somebody has killed it
 		p.socket = 0
 	}
-	fd, errno := openHere(root, name, flags)
-	if errno != 0 {
-		return -1, errno
-	}
-	return fd, nil
+	return openHere(root, name, flags)
 }
 
 // ask asks the other process.

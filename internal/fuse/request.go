@@ -10,15 +10,12 @@ type Request struct {
 	unique      uint64
 	node        uint64 // GETATTR's
 	changed     uint64 // see Mount.changed
-	tid         int
+	tid         int    // the thread that waits, 0 if it cannot be seen from here, or nobody does
 	buf         *[]byte
 	interrupted chan struct{} // made when somebody wants to know; Mount.mu is held for it
 	told        bool
 	stubborn    bool // only a signal that kills interrupts it
 }
-
-// TID is the thread that waits, 0 if it cannot be seen from here, or nobody does.
-func (q *Request) TID() int { return q.tid }
 
 // Interrupted is closed when the thread has a signal; if it is stubborn, as those are that wait for a disk, one that kills it.
 func (q *Request) Interrupted(stubborn bool) <-chan struct{} {
@@ -52,22 +49,20 @@ func (q *Request) release() {
 	}
 }
 
-// answer tells whether the answer has arrived.
-func (q *Request) answer(body []byte) bool {
+// reply answers, and tells whether the answer has arrived.
+func (q *Request) reply(e unix.Errno, body []byte) bool {
 	var head [outHeaderSize]byte
+	putU32(head[:], 4, uint32(-int32(e)))
 	putU64(head[:], 8, q.unique)
 	q.over()
 	return q.mount.send(head[:], body) == nil
 }
 
+// answer answers that it went well.
+func (q *Request) answer(body []byte) bool { return q.reply(0, body) }
+
 // Fail answers with an error.
-func (q *Request) Fail(e unix.Errno) {
-	var head [outHeaderSize]byte
-	putU32(head[:], 4, uint32(-int32(e)))
-	putU64(head[:], 8, q.unique)
-	q.over()
-	_ = q.mount.send(head[:], nil)
-}
+func (q *Request) Fail(e unix.Errno) { q.reply(e, nil) }
 
 // Data answers with what was read.
 func (q *Request) Data(b []byte) { q.answer(b) }

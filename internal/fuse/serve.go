@@ -84,14 +84,8 @@ func (m *Mount) handle(q *Request, h *header) {
 	case opOpen, opOpenDir:
 		m.open(q, h)
 	case opRelease, opReleaseDir:
-		m.mu.Lock()
-		f := m.files[h.u64(0)]
-		delete(m.files, h.u64(0))
-		m.mu.Unlock()
-		if f != nil {
-			f.Closed()
-		}
-		q.answer(nil)
+		m.closed(h.u64(0))
+		q.Done()
 	case opRead, opWrite, opLseek, opFsync:
 		m.io(q, h)
 	default: // among them FLUSH, POLL and GETXATTR: the kernel asks once
@@ -164,8 +158,8 @@ func (m *Mount) attributesOf(h *header) File {
 			return f.File
 		}
 	}
-	if n := m.nodes[h.node]; n != nil && n.as != nil {
-		return n.as.file
+	if as := m.nodes[h.node]; as != nil {
+		return as.file
 	}
 	return nil
 }
@@ -193,11 +187,8 @@ func (m *Mount) lookup(q *Request, h *header) {
 // open answers that a file is open.
 func (m *Mount) open(q *Request, h *header) {
 	m.mu.Lock()
-	n := m.nodes[h.node]
-	var as *opening
-	if n != nil {
-		as, n.as = n.as, nil
-	}
+	as := m.nodes[h.node]
+	delete(m.nodes, h.node)
 	if as == nil {
 		m.mu.Unlock()
 		q.Fail(unix.ENOENT)
@@ -205,14 +196,14 @@ func (m *Mount) open(q *Request, h *header) {
 	}
 	m.next++
 	fh := m.next
-	m.files[fh] = &open{as.file, n}
+	m.files[fh] = &open{as.file, as.node}
 	m.mu.Unlock()
 	kind, content := as.file.Kind()
 	flags := uint32(openNoFlush)
 	switch kind {
 	case Cached:
 		flags |= openKeepCache
-		m.store(n, content[:min(len(content), storeAhead)])
+		m.store(as.node, content[:min(len(content), storeAhead)])
 	case Direct:
 		flags |= openDirect
 	case Stream:
@@ -222,13 +213,18 @@ func (m *Mount) open(q *Request, h *header) {
 	putU64(b[:], 0, fh)
 	putU32(b[:], 8, flags)
 	if !q.answer(b[:]) { // whoever opened it is gone
-		m.mu.Lock()
-		f := m.files[fh]
-		delete(m.files, fh)
-		m.mu.Unlock()
-		if f != nil {
-			f.Closed()
-		}
+		m.closed(fh)
+	}
+}
+
+// closed tells a file that nobody has it open any more.
+func (m *Mount) closed(fh uint64) {
+	m.mu.Lock()
+	f := m.files[fh]
+	delete(m.files, fh)
+	m.mu.Unlock()
+	if f != nil {
+		f.Closed()
 	}
 }
 
@@ -268,17 +264,14 @@ func (m *Mount) send(head, data []byte) error {
 	if m.dev < 0 {
 		return unix.ENODEV
 	}
-	for {
-		var err error
+	return retry(func() (err error) {
 		if len(data) == 0 {
 			_, err = unix.Write(m.dev, head)
 		} else {
 			_, err = unix.Writev(m.dev, [][]byte{head, data})
 		}
-		if err != unix.EINTR {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 // notification begins one that has a body of n bytes.
