@@ -127,8 +127,7 @@ func (p *Proxy) mayWriteBehind(o *object) bool {
 
 // mayWriteBehind tells whether a program may ever do so.
 func (o *object) mayWriteBehind() bool {
-	const dsync, direct = 0o10000, 0o40000 // asm-generic/fcntl.h; O_SYNC has the bit of O_DSYNC
-	return o.writable() && o.flags&(dsync|direct) == 0 && o.statx != nil && cache.ModeOf(o.statx) == unix.S_IFREG
+	return o.writable() && o.flags&(dataSync|direct) == 0 && o.statx != nil && cache.ModeOf(o.statx) == unix.S_IFREG
 }
 
 // write carries a write, and does not wait for it if it need not.

@@ -84,10 +84,7 @@ func (p *Proxy) decide(t Trap, arrived bool) (rest func()) {
 		q.places = append(q.places, pl)
 	}
 	for _, r := range q.roles.fds {
-		link := ""
-		if fd := int(int32(q.args[r])); fd >= 0 {
-			link = procLink(t.TID(), fdLink(fd))
-		}
+		link := openLink(t.TID(), int(int32(q.args[r])))
 		q.objs, q.open = append(q.objs, p.objects.named(link)), append(q.open, link != "")
 	}
 	for i := range q.places {

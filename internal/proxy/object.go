@@ -73,10 +73,10 @@ func (o *object) isDir() bool {
 // objects are the objects that stand-ins exist for.
 type objects struct {
 	prefix  string // of the names of stand-ins
+	link    string // what links of /proc to them begin with
 	inotify int
 	mount   *fuse.Mount // that they are files of; nil: they are memfds
 	proxy   *Proxy
-	closed  func(*object) // nobody has it open any more
 
 	draining sync.Mutex // reading of inotify
 
@@ -107,8 +107,13 @@ func newObjects(p *Proxy) (*objects, error) {
 		unix.Close(fd)
 		return nil, err
 	}
+	prefix := "farcall-" + hex.EncodeToString(nonce[:]) + "-"
+	link := "/memfd:" + prefix
+	if mount != nil {
+		link = "/" + prefix
+	}
 	return &objects{
-		prefix: "farcall-" + hex.EncodeToString(nonce[:]) + "-", inotify: fd, mount: mount, proxy: p, closed: p.release,
+		prefix: prefix, link: link, inotify: fd, mount: mount, proxy: p,
 		byID: map[uint64]*object{}, byWD: map[int32]*object{},
 		full: map[attr.Inode]map[*object]bool{}, nodes: map[attr.Inode]*node{},
 	}, nil
@@ -239,7 +244,7 @@ func (os *objects) drop(o *object) {
 	}
 	os.leave(o)
 	os.mu.Unlock()
-	os.closed(o)
+	os.proxy.release(o)
 }
 
 // forget undoes fill.
@@ -332,19 +337,12 @@ func (os *objects) drain() bool {
 
 // of returns the object that a descriptor of a thread stands for, nil if it is none of ours.
 func (os *objects) of(tid, fd int) *object {
-	if fd < 0 {
-		return nil
-	}
-	return os.named(procLink(tid, "fd/"+strconv.Itoa(fd)))
+	return os.named(openLink(tid, fd))
 }
 
 // named returns the object whose stand-in has the name that /proc shows.
 func (os *objects) named(link string) *object {
-	rest := strings.TrimPrefix(link, "/memfd:")
-	if os.mount != nil {
-		rest = strings.TrimPrefix(link, "/")
-	}
-	rest, ok := strings.CutPrefix(rest, os.prefix)
+	rest, ok := strings.CutPrefix(link, os.link)
 	if !ok {
 		return nil
 	}
@@ -366,6 +364,14 @@ func procLink(tid int, what string) string {
 		return ""
 	}
 	return string(buf[:n])
+}
+
+// openLink reads what a thread has open as a descriptor, "" if that is nothing.
+func openLink(tid, fd int) string {
+	if fd < 0 {
+		return ""
+	}
+	return procLink(tid, fdLink(fd))
 }
 
 func fdLink(fd int) string { return "fd/" + strconv.Itoa(fd) }

@@ -36,7 +36,6 @@ type piece struct {
 
 // readsAhead tells whether what is read ahead of a program may be given to it: it is as old as if it were read from a cache.
 func (s *served) readsAhead() bool {
-	const direct = 0o40000 // asm-generic/fcntl.h
 	return s.o.shares && s.o.flags&direct == 0 && s.opts.Savers.Has(cache.SaveContents) && s.cache.Keeps()
 }
 

@@ -92,30 +92,22 @@ func (s *served) read(q *fuse.Request, at int64, n int) {
 	}
 	space := wire.Space{Else: asking{q, !s.o.streams()}}
 	buf := space.Room(n)
-	n64, ok := s.call(q, "read", "pread64", buf, n, at, &space)
+	n64, ok := s.transfer(q, "read", "pread64", buf, n, at, &space)
 	if !ok {
 		return
 	}
 	q.Data(space.Bytes(buf, int(n64)))
 }
 
-// call has the server read or write, without a position where the file has none. It answers if that fails.
-func (s *served) call(q *fuse.Request, stream, positioned string, buf uint64, n int, at int64, space *wire.Space) (ret int64, ok bool) {
-	s.counts.remote.Add(1)
-	h, err := s.handle(s.o)
-	if err == nil {
-		err = s.syncMappings()
+// transfer has the server read or write, without a position where the file has none. It answers if that fails.
+func (s *served) transfer(q *fuse.Request, stream, positioned string, buf uint64, n int, at int64, space *wire.Space) (ret int64, ok bool) {
+	name := positioned
+	if s.o.streams() {
+		name = stream
 	}
-	if err == nil {
-		name := positioned
-		if s.o.streams() {
-			name = stream
-		}
-		if ret, err = s.conn.Syscall(name, [6]uint64{uint64(h), buf, uint64(n), uint64(at)}, space); err == nil && ret < 0 {
-			err = unix.Errno(-ret)
-		}
-	}
-	return ret, !s.failed(q, err)
+	return s.ask(q, func(h uint32) (int64, error) {
+		return s.conn.Syscall(name, [6]uint64{uint64(h), buf, uint64(n), uint64(at)}, space)
+	})
 }
 
 // failed answers with an error, if there is one.
@@ -155,7 +147,7 @@ func (s *served) write(q *fuse.Request, at int64, b []byte) {
 		}
 		return
 	}
-	ret, ok := s.call(q, "write", "pwrite64", buf, n, at, &space)
+	ret, ok := s.transfer(q, "write", "pwrite64", buf, n, at, &space)
 	if !ok {
 		return
 	}
@@ -172,7 +164,7 @@ func (s *served) Size(q *fuse.Request) {
 	case s.o.streams():
 		q.Size(0)
 	default:
-		go s.ask(q, func(h uint32) (int64, error) {
+		go s.answer(q, func(h uint32) (int64, error) {
 			x, ret, err := s.fstat(h)
 			if err == nil && ret == 0 {
 				ret = int64(x.Size)
@@ -184,14 +176,14 @@ func (s *served) Size(q *fuse.Request) {
 
 // Seek implements fuse.File.
 func (s *served) Seek(q *fuse.Request, at int64, whence uint32) {
-	go s.ask(q, func(h uint32) (int64, error) {
+	go s.answer(q, func(h uint32) (int64, error) {
 		return s.conn.Syscall("lseek", [6]uint64{uint64(h), uint64(at), uint64(whence)}, &wire.Space{})
 	}, q.Position)
 }
 
 // Sync implements fuse.File: of a write that is to be on the disk when it returns.
 func (s *served) Sync(q *fuse.Request) {
-	go s.ask(q, func(h uint32) (int64, error) {
+	go s.answer(q, func(h uint32) (int64, error) {
 		ret, err := s.conn.Syscall("fsync", [6]uint64{uint64(h)}, &wire.Space{})
 		if e := s.behind.settle(s.o); e != 0 {
 			ret = -int64(e)
@@ -200,20 +192,24 @@ func (s *served) Sync(q *fuse.Request) {
 	}, func(int64) { q.Done() })
 }
 
-// ask answers with what a call about the file's handle returns.
-func (s *served) ask(q *fuse.Request, call func(h uint32) (int64, error), answer func(int64)) {
+// ask makes a call about the file's handle. It answers if that fails.
+func (s *served) ask(q *fuse.Request, call func(h uint32) (int64, error)) (ret int64, ok bool) {
 	s.counts.remote.Add(1)
 	h, err := s.handle(s.o)
 	if err == nil {
 		err = s.syncMappings()
 	}
-	var ret int64
 	if err == nil {
 		if ret, err = call(h); err == nil && ret < 0 {
 			err = unix.Errno(-ret)
 		}
 	}
-	if !s.failed(q, err) {
+	return ret, !s.failed(q, err)
+}
+
+// answer asks, and answers with what the call returns.
+func (s *served) answer(q *fuse.Request, call func(h uint32) (int64, error), answer func(int64)) {
+	if ret, ok := s.ask(q, call); ok {
 		answer(ret)
 	}
 }
@@ -339,9 +335,9 @@ func (q *request) resized(ret int64) {
 		q.objects.sized(q.objs[0], false, to)
 	case "truncate":
 		q.objects.mu.Lock()
-		any := len(q.objects.nodes) > 0
+		shared := len(q.objects.nodes) > 0
 		q.objects.mu.Unlock()
-		if !any {
+		if !shared {
 			return
 		}
 		r, err := q.conn.OpenX(&wire.OpenX{Dir: wire.CWD, Path: q.places[0].absolute(), Flags: unix.O_PATH, Want: wire.WantClosed})

@@ -312,6 +312,8 @@ func ioctl(q *request) {
 // Commands of ioctl(2) (asm-generic/ioctls.h) and of fcntl(2) (asm-generic/fcntl.h).
 const (
 	fioclex, fionclex                = 0x5451, 0x5450
+	dataSync                         = 0o10000  // O_DSYNC, whose bit O_SYNC has too
+	direct                           = 0o40000  // O_DIRECT
 	largeFile                        = 0o100000 // O_LARGEFILE, which 64-bit programs open with, and package unix does not know
 	fOFDGetLk, fOFDSetLk, fOFDSetLkw = 36, 37, 38
 )
