@@ -33,7 +33,7 @@ func (b *Batch) add(op, want wire.Op, frame []byte, answer func([]byte) error) {
 }
 
 // framed makes a frame of a payload.
-func framed(payload []byte) []byte { return append(wire.NewFrame(len(payload)), payload...) }
+func framed(payload []byte) []byte { return wire.AppendFrame(nil, wire.Frame{Payload: payload}) }
 
 // OpenX adds an OpenX.
 func (b *Batch) OpenX(o *wire.OpenX) *wire.Opened {

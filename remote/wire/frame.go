@@ -86,10 +86,11 @@ type Frame struct {
 
 // AppendFrame appends a frame's bytes to dst. The payload must not be longer than MaxPayload.
 func AppendFrame(dst []byte, f Frame) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(f.Payload)))
-	dst = append(dst, byte(f.Op), 0, 0, 0)
-	dst = binary.LittleEndian.AppendUint64(dst, f.ID)
-	return append(dst, f.Payload...)
+	at := len(dst)
+	dst = append(slices.Grow(dst, HeaderSize+len(f.Payload)), make([]byte, HeaderSize)...)
+	dst = append(dst, f.Payload...)
+	FinishFrame(dst[at:], f.Op, f.ID)
+	return dst
 }
 
 // NewFrame makes room for a frame's header, which FinishFrame fills in, and for a payload of n bytes that is going to be appended.
