@@ -2,8 +2,8 @@
 // it. Both go through a relay in this process that delays what passes, so that a link of any length can be had on one machine. The runs are
 // interleaved, the medians count, and it prints Markdown.
 //
-// sshfs talks to sftp-server directly, without ssh's encryption, and has its default caches, and links that a root has; /dev and /proc are this host's, as with farcall. Its mount is
-// made anew before each run of the column "first", which is not counted, and is warm for "again". What farcall needs to begin and to end a session
+// sshfs talks to sftp-server directly, without ssh's encryption, and has its default caches, and all links of the root directory; /dev and /proc are this
+// host's, as with farcall. Its mount is made anew before each run of the column "first", which is not counted, and is warm for "again". What farcall needs to begin and to end a session
 // is counted each time; it has no profile for "first", and has learned one for "again".
 //
 // Usage: go run ./internal/bench/remote [-rounds N] [-rtt TIME,...] [-only NAME,...] [-size MIB] [-farcall PROGRAM]. It needs root, sshfs and
@@ -68,6 +68,11 @@ func workloads(size int) []workload {
 	}
 }
 
+// wants tells whether a workload is to be run.
+func (o *options) wants(w workload) bool {
+	return o.only == "" || slices.ContainsFunc(strings.Split(o.only, ","), func(n string) bool { return strings.Contains(w.name, n) })
+}
+
 // prepare makes the far directory.
 func prepare(ctx context.Context, dir string, size int) error {
 	script := fmt.Sprintf(`set -e
@@ -129,7 +134,7 @@ func run(ctx context.Context, o options) (err error) {
 		s.setRTT(rtt)
 		fmt.Printf("\n### Round-trip time %v\n\n| | farcall, first | again | sshfs, first | again | sshfs/farcall, first | again |\n|---|---|---|---|---|---|---|\n", rtt)
 		for _, w := range workloads(o.size) {
-			if o.only != "" && !slices.ContainsFunc(strings.Split(o.only, ","), func(n string) bool { return strings.Contains(w.name, n) }) {
+			if !o.wants(w) {
 				continue
 			}
 			fmt.Fprintf(os.Stderr, "%v %s\n", rtt, w.name)
@@ -141,7 +146,7 @@ func run(ctx context.Context, o options) (err error) {
 	s.setRTT(0)
 	fmt.Printf("\n### Work on this host's files\n\n| | native | farcall | farcall/native |\n|---|---|---|---|\n")
 	for _, w := range localWorkloads {
-		if o.only != "" && !slices.ContainsFunc(strings.Split(o.only, ","), func(n string) bool { return strings.Contains(w.name, n) }) {
+		if !o.wants(w) {
 			continue
 		}
 		if err := s.measureLocal(ctx, w, o.rounds); err != nil {
